@@ -1,0 +1,232 @@
+"""In: YAML files and `key=value` overrides. Out: one frozen, checked Config. Does not know: torch, data, models.
+
+Every default of every stage is in this schema and nowhere else. `None` means "chosen when the data and the model are
+known"; `training.defaults` says how, and the run records what was chosen.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from spantune.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ModelConfig(_Section):
+    """Which model to start from."""
+
+    name: str = Field(
+        default="embedded", min_length=1, description="'embedded', a Hub name, or a folder with safetensors weights"
+    )
+    attention_dropout: float | None = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="dropout inside attention; 0 keeps the fused attention kernel, null leaves the model's own value",
+    )
+
+
+class WindowsConfig(_Section):
+    """How a long context is cut into overlapping windows. Lengths are in tokens."""
+
+    length: int = Field(
+        default=384, ge=16, le=32_768, description="tokens in a window, question and special tokens included"
+    )
+    stride: int = Field(default=128, ge=0, description="context tokens that neighbouring windows share")
+    answer_length: int | None = Field(
+        default=None, ge=1, description="longest answer given, in tokens; null learns it from the data"
+    )
+    negatives: int | None = Field(
+        default=4, ge=0, description="windows without the answer kept for training, per question; null keeps all"
+    )
+
+    @model_validator(mode="after")
+    def _stride_fits(self) -> "WindowsConfig":
+        if self.stride > self.length // 2:
+            raise ValueError(
+                f"stride {self.stride} is more than half of length {self.length}; expected at most {self.length // 2}, "
+                "so that a question still fits beside the overlap"
+            )
+        return self
+
+
+class TrainingConfig(_Section):
+    """How the model is fine-tuned. The defaults are safe for full fine-tuning."""
+
+    epochs: int | None = Field(
+        default=None, ge=1, le=1000, description="passes over the data; null chooses by the number of windows"
+    )
+    learning_rate: float | None = Field(
+        default=None, gt=0, description="peak rate; null chooses by the model's hidden size"
+    )
+    batch_size: int = Field(default=32, ge=1, description="windows in one forward pass")
+    gradient_accumulation: int = Field(default=1, ge=1, description="forward passes in one optimiser step")
+    warmup_ratio: float = Field(
+        default=0.1, ge=0, le=1, description="share of the steps in which the rate climbs to its peak"
+    )
+    weight_decay: float = Field(default=0.01, ge=0, description="AdamW weight decay")
+    max_grad_norm: float = Field(default=1.0, gt=0, description="gradient clipping norm")
+    early_stopping: int = Field(
+        default=2, ge=0, description="epochs without a better held-out score before training stops; 0 never stops early"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="auto takes bf16 where the processor has it"
+    )
+    seed: int = Field(default=13, ge=0, lt=2**32, description="seed of weights, order and dropout")
+    save_steps: int | None = Field(
+        default=None, ge=1, description="also save a checkpoint every so many steps; null saves once an epoch"
+    )
+    report_to: tuple[str, ...] = Field(
+        default=(), description="Trainer integrations to report to, such as tensorboard or wandb"
+    )
+
+
+class Config(_Section):
+    """Every setting of a run."""
+
+    task: Literal["auto", "answer", "classify"] = Field(
+        default="auto", description="auto takes the task from the data's shape"
+    )
+    held_out: float = Field(
+        default=0.2, gt=0, lt=1, description="share of the documents kept for evaluation when none are given"
+    )
+    model: ModelConfig = ModelConfig()
+    windows: WindowsConfig = WindowsConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def warnings(self) -> tuple[str, ...]:
+        """Settings that are allowed but rarely meant, in plain words.
+
+        >>> Config.model_validate({"training": {"learning_rate": 0.01}}).warnings()[0][:32]
+        'training.learning_rate is 0.01: '
+        """
+        found = []
+        rate = self.training.learning_rate
+        if rate is not None and rate >= HIGH_LEARNING_RATE:
+            found.append(
+                f"training.learning_rate is {rate:g}: steps this large overwrite what the model "
+                "learned in pre-training within a few batches; the loss jumps or stays flat and answers become noise. "
+                "Usual values: 3e-5 for base-size encoders, 3e-4 for small ones."
+            )
+        if self.training.batch_size * self.training.gradient_accumulation > 512:
+            found.append(
+                f"an optimiser step covers {self.training.batch_size * self.training.gradient_accumulation} windows: "
+                "with small data that leaves only a few steps an epoch."
+            )
+        return tuple(found)
+
+
+HIGH_LEARNING_RATE = 2e-3  # fine-tuning of encoders of 10 M to 400 M parameters diverges above about 1e-3
+
+
+def load_config(file: Path | str | None = None, overrides: Iterable[str] = ()) -> Config:
+    """Read a YAML file, apply `dotted.key=value` overrides, and check everything at once.
+
+    Raises `ConfigError` that lists every mistake: unreadable YAML, unknown keys (with the nearest known one), values
+    of the wrong kind or out of range, malformed overrides.
+
+    >>> load_config(overrides=["training.epochs=3", "windows.length=256"]).training.epochs
+    3
+    """
+    mistakes: list[str] = []
+    tree = _read_yaml(Path(file)) if file is not None else {}
+    for override in overrides:
+        mistake = _apply(tree, override)
+        if mistake:
+            mistakes.append(mistake)
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        mistakes += [_describe(dict(detail)) for detail in error.errors()]
+    if mistakes:
+        raise ConfigError(
+            f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''} in the configuration:\n"
+            + "\n".join(f"  - {mistake}" for mistake in mistakes),
+            expected="keys and values of the schema shown by 'spantune train --help'",
+            next_move="correct the lines above in the file or in --set",
+        )
+    return config
+
+
+def known_keys() -> dict[str, str]:
+    """Every dotted key of the schema and what it means.
+
+    >>> known_keys()["windows.length"]
+    'tokens in a window, question and special tokens included'
+    """
+    keys: dict[str, str] = {}
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            keys |= {f"{name}.{inner}": str(spec.description) for inner, spec in section.model_fields.items()}
+        else:
+            keys[name] = str(field.description)
+    return keys
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"no configuration file at {file}", expected="a YAML file", next_move="check the path given to --config"
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        detail = " ".join(str(error).split())
+        raise ConfigError(
+            f"{file} cannot be read as YAML: {detail}",
+            expected="keys and values such as 'training: {epochs: 3}'",
+            next_move="correct the file, or start from an empty one: every key has a default",
+        ) from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(
+            f"{file} holds a {type(tree).__name__}",
+            expected="a mapping of sections, such as 'training: {epochs: 3}'",
+            next_move="correct the file, or start from an empty one: every key has a default",
+        )
+    return tree
+
+
+def _apply(tree: dict[str, Any], override: str) -> str | None:
+    """Set one `dotted.key=value` in `tree`; a mistake comes back as a sentence."""
+    key, equals, value = override.partition("=")
+    path = key.strip().split(".")
+    if not equals or not all(path):
+        return f"{override!r} is not of the form key=value, such as training.epochs=3"
+    try:
+        parsed = yaml.safe_load(value) if value.strip() else None
+    except yaml.YAMLError:
+        return f"the value of {override!r} cannot be read as YAML"
+    node = tree
+    for part in path[:-1]:
+        child = node.setdefault(part, {})
+        if not isinstance(child, dict):
+            return f"{override!r}: {part} is set to {child!r} and has no keys below it"
+        node = child
+    node[path[-1]] = parsed
+    return None
+
+
+def _describe(detail: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"{key} is not a known key{_nearest(key)}"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    meaning = known_keys().get(key)
+    return f"{key} = {detail['input']!r}: {message[0].lower() + message[1:]}" + (f" ({meaning})" if meaning else "")
+
+
+def _nearest(key: str) -> str:
+    known = known_keys()
+    by_leaf = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    close = by_leaf or difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else f"; known keys: {', '.join(known)}"
