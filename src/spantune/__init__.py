@@ -1,1 +1,92 @@
-"""spantune: fine-tune extractive question-answering models on your own documents, and trust the numbers."""
+"""spantune: fine-tune extractive question-answering models on your own documents, and trust the numbers.
+
+    examples = read_examples("train.json")              # any common shape
+    report = check(examples)                            # kept, repaired, quarantined, dropped, with reasons
+    train, held_out = split(report.examples)            # no document on two sides
+    windows = encode(train, tokenizer, config.windows)
+    result = fine_tune(model, windows, config.training)
+    save_run("run", model, tokenizer, config, result)
+    answer = Reader.load("run").answer(question, context)
+
+Importing spantune loads neither torch nor transformers; a name that needs them loads them when it is first used.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+__version__ = version("spantune")
+
+if TYPE_CHECKING:
+    from spantune.config import Config as Config
+    from spantune.config import load_config as load_config
+    from spantune.data import Example as Example
+    from spantune.data import Span as Span
+    from spantune.data import TextExample as TextExample
+    from spantune.data import check as check
+    from spantune.data import demo_data as demo_data
+    from spantune.data import read_examples as read_examples
+    from spantune.data import split as split
+    from spantune.data import write_examples as write_examples
+    from spantune.errors import SpantuneError as SpantuneError
+    from spantune.evaluation import score_answers as score_answers
+    from spantune.evaluation import score_labels as score_labels
+    from spantune.features import encode as encode
+    from spantune.features import encode_texts as encode_texts
+    from spantune.inference import Answer as Answer
+    from spantune.inference import Classifier as Classifier
+    from spantune.inference import Prediction as Prediction
+    from spantune.inference import Reader as Reader
+    from spantune.inference import trace_html as trace_html
+    from spantune.inference import trace_text as trace_text
+    from spantune.models import load_classifier as load_classifier
+    from spantune.models import load_reader as load_reader
+    from spantune.models import load_tokenizer as load_tokenizer
+    from spantune.road import ask_run as ask_run
+    from spantune.road import evaluate_run as evaluate_run
+    from spantune.road import predict_file as predict_file
+    from spantune.road import split_files as split_files
+    from spantune.road import train_run as train_run
+    from spantune.road import worth_asking as worth_asking
+    from spantune.runs import Provenance as Provenance
+    from spantune.runs import load_run as load_run
+    from spantune.runs import save_run as save_run
+    from spantune.training import fine_tune as fine_tune
+
+# Where each public name comes from; the room is imported when the name is first asked for.
+_ROOMS = {
+    "spantune.config": ("Config", "load_config"),
+    "spantune.data": (
+        "Example",
+        "Span",
+        "TextExample",
+        "check",
+        "demo_data",
+        "read_examples",
+        "split",
+        "write_examples",
+    ),
+    "spantune.errors": ("SpantuneError",),
+    "spantune.evaluation": ("score_answers", "score_labels"),
+    "spantune.features": ("encode", "encode_texts"),
+    "spantune.inference": ("Answer", "Classifier", "Prediction", "Reader", "trace_html", "trace_text"),
+    "spantune.models": ("load_classifier", "load_reader", "load_tokenizer"),
+    "spantune.road": ("ask_run", "evaluate_run", "predict_file", "split_files", "train_run", "worth_asking"),
+    "spantune.runs": ("Provenance", "load_run", "save_run"),
+    "spantune.training": ("fine_tune",),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = sorted(["__version__", *_ROOM_OF])  # noqa: PLE0605: the names are strings, from the table above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'spantune' has no attribute {name!r}")
+    value = getattr(import_module(_ROOM_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

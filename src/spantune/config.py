@@ -36,15 +36,10 @@ class ModelConfig(_Section):
 class WindowsConfig(_Section):
     """How a long context is cut into overlapping windows. Lengths are in tokens."""
 
-    length: int = Field(
-        default=384, ge=16, le=32_768, description="tokens in a window, question and special tokens included"
-    )
+    length: int = Field(default=384, ge=16, le=32_768, description="tokens in a window, question and special tokens included")
     stride: int = Field(default=128, ge=0, description="context tokens that neighbouring windows share")
     answer_length: int | None = Field(
         default=None, ge=1, description="longest answer given, in tokens; null learns it from the data"
-    )
-    negatives: int | None = Field(
-        default=4, ge=0, description="windows without the answer kept for training, per question; null keeps all"
     )
 
     @model_validator(mode="after")
@@ -63,22 +58,19 @@ class TrainingConfig(_Section):
     epochs: int | None = Field(
         default=None, ge=1, le=1000, description="passes over the data; null chooses by the number of windows"
     )
-    learning_rate: float | None = Field(
-        default=None, gt=0, description="peak rate; null chooses by the model's hidden size"
-    )
+    learning_rate: float | None = Field(default=None, gt=0, description="peak rate; null chooses by the model's hidden size")
     batch_size: int = Field(default=32, ge=1, description="windows in one forward pass")
     gradient_accumulation: int = Field(default=1, ge=1, description="forward passes in one optimiser step")
-    warmup_ratio: float = Field(
-        default=0.1, ge=0, le=1, description="share of the steps in which the rate climbs to its peak"
+    negatives: int | None = Field(
+        default=4, ge=0, description="windows without the answer kept for each question; null keeps all"
     )
+    warmup_ratio: float = Field(default=0.1, ge=0, le=1, description="share of the steps in which the rate climbs to its peak")
     weight_decay: float = Field(default=0.01, ge=0, description="AdamW weight decay")
     max_grad_norm: float = Field(default=1.0, gt=0, description="gradient clipping norm")
     early_stopping: int = Field(
         default=2, ge=0, description="epochs without a better held-out score before training stops; 0 never stops early"
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        default="auto", description="auto takes bf16 where the processor has it"
-    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="auto takes bf16 where the processor has it")
     seed: int = Field(default=13, ge=0, lt=2**32, description="seed of weights, order and dropout")
     save_steps: int | None = Field(
         default=None, ge=1, description="also save a checkpoint every so many steps; null saves once an epoch"
@@ -91,9 +83,7 @@ class TrainingConfig(_Section):
 class Config(_Section):
     """Every setting of a run."""
 
-    task: Literal["auto", "answer", "classify"] = Field(
-        default="auto", description="auto takes the task from the data's shape"
-    )
+    task: Literal["auto", "answer", "classify"] = Field(default="auto", description="auto takes the task from the data's shape")
     held_out: float = Field(
         default=0.2, gt=0, lt=1, description="share of the documents kept for evaluation when none are given"
     )

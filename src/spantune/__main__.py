@@ -1,0 +1,5 @@
+"""`python -m spantune` is the command `spantune`."""
+
+from spantune.cli.main import main
+
+main()

@@ -1,0 +1,49 @@
+"""`spantune demo`: the whole road on real data that ships with the package."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import spantune
+from spantune.cli import options, show
+
+NAME = "demo"
+SETTINGS = ("windows.length=256", "windows.stride=64", "training.epochs=5")  # five minutes with the installation, on 2 cores
+
+
+def command(
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run that is made.")] = Path("demo-run"),
+    json: options.AsJson = False,
+) -> None:
+    """Check, split, fine-tune, evaluate and ask, on annual-report questions (TAT-QA, CC BY 4.0).
+
+    \b
+    $ spantune demo
+    1. The data …
+    2. Fine-tuning …
+    3. Held-out documents, before and after …
+    4. One held-out question …
+    """
+    data = spantune.demo_data()
+    report = spantune.check(spantune.read_examples(data))
+    with show.Terminal(quiet=json) as watch:
+        watch.heading("1. The data: questions on annual reports, answered by quoting them (TAT-QA, CC BY 4.0)")
+        watch.say(lambda: show.report(report))
+        watch.heading("2. Fine-tuning the embedded encoder; whole documents are held out")
+        trained = spantune.train_run([data], out, spantune.load_config(overrides=SETTINGS), watch=watch)
+        asked = spantune.worth_asking(trained)
+        trace = trained.predictor.trace(asked.question, asked.context)
+        watch.heading("3. The training, and the held-out documents before and after")
+        watch.say(lambda: show.trained(trained, next_move=False))
+        watch.heading("4. One held-out question, and how its answer was found")
+        watch.say(lambda: show.traced(trace))
+    question = asked.question.replace('"', "'")
+    show.result(
+        {**trained.as_dict(), "question": asked.question, "answer": trace.answer.as_dict()},
+        as_json=json,
+        text=lambda: show.line(
+            f'The model is in {out}. Next: spantune ask {out} "{question}" --context-file YOUR.txt, '
+            "or spantune train YOUR-DATA.json --out my-run"
+        ),
+    )

@@ -1,0 +1,34 @@
+"""`spantune evaluate`: how good is a run on labelled data?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import spantune
+from spantune.cli import options, show
+
+NAME = "evaluate"
+
+
+def command(
+    run: options.Run,
+    data: options.Data,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Also write scores and every wrong answer as JSON.")
+    ] = None,
+    shape: options.Shape = None,
+    json: options.AsJson = False,
+) -> None:
+    """Score a run on labelled data: Exact Match and F1 as SQuAD defines them, or accuracy and macro-F1.
+
+    \b
+    $ spantune evaluate run held-out.json
+    762 questions: EM 22.3, F1 51.7, precision 55.0, recall 61.2
+
+    Word order does not count in F1: "Paris is the capital of France" against "The capital of
+    France is Paris" has F1 100 and EM 0. Data that the run was trained on gets a loud warning.
+    """
+    with show.Terminal(quiet=json) as watch:
+        evaluated = spantune.evaluate_run(run, data, out=out, shape=shape, watch=watch)
+    show.result(evaluated.as_dict(), as_json=json, text=lambda: show.evaluated(evaluated))

@@ -1,0 +1,58 @@
+"""The command `spantune`: all commands, and the one place where an error becomes a message and an exit code."""
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from spantune import __version__
+from spantune.cli import ask, check, demo, evaluate, predict, split, train
+from spantune.errors import SpantuneError
+
+FAILED = 2  # unreadable, misused, or not possible; 1 is kept for "it worked, and found problems"
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for _room in (demo, check, split, train, evaluate, ask, predict):
+    app.command(_room.NAME)(_room.command)
+
+
+@app.callback(invoke_without_command=True)
+def spantune(
+    show_version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+) -> None:
+    """Fine-tune question-answering models on your own documents, and trust the numbers.
+
+    \b
+    spantune demo                                      see all of it in a few minutes
+    spantune check data.json                           is the data sound?
+    spantune train data.json --out run                 fine-tune
+    spantune evaluate run held-out.json                how good is it?
+    spantune ask run "Who?" --context-file text.txt    an answer that quotes the text
+    """
+    if show_version:
+        typer.echo(f"spantune {__version__}")
+        raise typer.Exit
+
+
+def main() -> NoReturn:
+    """Run the command line. Exit codes: 0 well, 1 problems found in the data, 2 not possible, 130 interrupted."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # or the library warns of forks that never happen here
+    try:
+        app(standalone_mode=True)
+    except SpantuneError as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    sys.exit(0)

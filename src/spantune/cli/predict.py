@@ -1,0 +1,29 @@
+"""`spantune predict`: many questions, one file of answers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import spantune
+from spantune.cli import options, show
+
+NAME = "predict"
+
+
+def command(
+    run: options.Run,
+    data: Annotated[str, typer.Argument(metavar="FILE", help="Questions with contexts, or texts; labels are not needed.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON Lines, one prediction a line.")],
+    shape: options.Shape = None,
+    json: options.AsJson = False,
+) -> None:
+    """Answer every question of a file, in its order, with its ids.
+
+    \b
+    $ spantune predict run questions.csv --out answers.jsonl
+    120 predictions in answers.jsonl
+    """
+    with show.Terminal(quiet=json) as watch:
+        count = spantune.predict_file(run, data, out, shape=shape, watch=watch)
+    show.result({"predictions": count, "out": str(out)}, as_json=json, text=lambda: show.line(f"{count} predictions in {out}"))

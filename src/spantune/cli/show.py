@@ -1,0 +1,260 @@
+"""How results look in a terminal. Everything that rich draws is drawn here; rich is imported when something is drawn."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from spantune.data import Report
+    from spantune.inference import Trace
+    from spantune.road import Asked, Evaluated, Sides, Trained
+    from spantune.training import History
+
+PROBLEMS_SHOWN = 20
+
+
+def result(record: Mapping[str, Any], *, as_json: bool, text: Callable[[], None]) -> None:
+    """Print a result on standard output: JSON for machines, or what `text` prints for people."""
+    if as_json:
+        typer.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        text()
+
+
+def line(text: str) -> None:
+    """One line of a result."""
+    typer.echo(text)
+
+
+def note(text: str) -> None:
+    """Something beside the result, on standard error."""
+    typer.echo(text, err=True)
+
+
+def settings(known: Mapping[str, str]) -> None:
+    """Every setting and what it means."""
+    widest = max(map(len, known))
+    for key, meaning in known.items():
+        line(f"{key:<{widest}}  {meaning}")
+
+
+def report(found: "Report") -> None:
+    """What a check found: counts first, then the problems, the first few of them in full."""
+    for source in found.sources:
+        line(f"{source.path}: {source.read} records, read as {source.shape} ({source.format})")
+    line(
+        f"{found.read} read: {found.kept} kept, {found.repaired} repaired, "
+        f"{found.quarantined} quarantined, {found.dropped} dropped"
+    )
+    if found.labels:
+        line(f"{len(found.labels)} labels: " + _first(f"{label} ({count})" for label, count in found.labels.items()))
+    else:
+        line(f"{found.answers} answers, {found.unanswerable} unanswerable questions")
+    for one in found.notes:
+        line(one)
+    for problem in found.problems[:PROBLEMS_SHOWN]:
+        line(f"\n{problem}")
+    if len(found.problems) > PROBLEMS_SHOWN:
+        line(f"\n… and {len(found.problems) - PROBLEMS_SHOWN} more problems; --json has them all")
+
+
+def sides(made: "Sides") -> None:
+    """Where the two sides of a split are."""
+    line(f"{made.train_count} records to {made.train}, {made.held_out_count} to {made.held_out}, {made.grouped_by}")
+    if made.left_out:
+        line(f"{made.left_out} records are in neither: spantune check tells which and why")
+
+
+def trained(made: "Trained", *, next_move: bool = True) -> None:
+    """The training trace, its losses as bars, and the held-out scores before and after."""
+    from spantune.training.curves import history_table, loss_bars
+
+    console = _console()
+    console.print(history_table(made.history, width=console.width))
+    line("")
+    line(loss_bars(made.history, encoding=sys.stdout.encoding))
+    console.print(_before_and_after(made))
+    if next_move:
+        line(f'The run is in {made.folder}. Next: spantune ask {made.folder} "…"' + _context_hint(made.facts.task))
+
+
+def evaluated(made: "Evaluated") -> None:
+    """The scores in one line, and those of answerable and unanswerable questions below it."""
+    from spantune.training.history import score_name
+
+    scores = made.scores.as_dict()
+    main = [name for name in ("exact_match", "f1", "precision", "recall", "accuracy", "macro_f1") if name in scores]
+    noun = "texts" if "accuracy" in scores else "questions"
+    line(f"{scores['count']} {noun}: " + ", ".join(f"{score_name(name)} {scores[name]:.1f}" for name in main))
+    for group, name in (("HasAns", "answerable"), ("NoAns", "unanswerable")):
+        if f"{group}_total" in scores:
+            line(f"  {scores[f'{group}_total']} {name}: EM {scores[f'{group}_exact']:.1f}, F1 {scores[f'{group}_f1']:.1f}")
+
+
+def asked(made: "Asked", *, trace: bool, top: int) -> None:
+    """An answer with its probability and place, or a label with its probability; the trace first, if wanted."""
+    if trace:
+        line(made.trace_text(width=_console().width, encoding=sys.stdout.encoding))
+        return
+    said: Any = made.said
+    if hasattr(said, "label"):
+        for label, probability in said.probabilities[:top]:
+            line(f"{label}  {probability:.3f}")
+        return
+    line(said.text or "(no answer in this context)")
+    if said.text:
+        line(
+            f"  probability {said.probability:.3f}, characters {said.start} to {said.end}; "
+            f"no answer: {said.no_answer_probability:.3f}"
+        )
+    else:
+        line(f"  probability that there is none: {said.no_answer_probability:.3f}")
+    for number, other in enumerate(said.alternatives, start=1):
+        if len(said.alternatives) > 1:
+            line(f"  {number}. {other.text}  {other.probability:.3f}, characters {other.start} to {other.end}")
+
+
+def traced(trace: "Trace") -> None:
+    """The trace of one answer."""
+    from spantune.inference import trace_text
+
+    line(trace_text(trace, width=_console().width, encoding=sys.stdout.encoding))
+
+
+class Terminal:
+    """A `Watch` for people: progress bars with rate and time left, and a line an epoch, on standard error.
+
+    `quiet` leaves out everything but bars and warnings, for `--json`.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.bars: Progress | None = None
+        self.tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "Terminal":
+        self.bars = _bars()
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bars is not None:
+            self.bars.stop()
+
+    def note(self, text: str) -> None:
+        """A line on standard error."""
+        if not self.quiet:
+            self._print(text)
+
+    def warn(self, text: str) -> None:
+        """A line on standard error that cannot be overlooked."""
+        self._print(f"WARNING: {text}", style="bold yellow")
+
+    def heading(self, text: str) -> None:
+        """A heading between the parts of a demo."""
+        if not self.quiet:
+            self._print(f"\n{text}", style="bold")
+
+    def say(self, show: Callable[[], None]) -> None:
+        """Let a result be printed while bars are shown."""
+        if not self.quiet:
+            self._pause()
+            show()
+            self.__enter__()
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Move the bar of a stage; a new stage gets a bar of its own, a finished one loses it."""
+        if self.bars is None:
+            return
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bars.add_task(stage, total=total)
+        self.bars.update(self.tasks[stage], completed=done, total=total)
+        if done >= total:
+            self.bars.remove_task(self.tasks.pop(stage))
+
+    def epoch(self, history: "History") -> None:
+        """A line for the epoch that ended."""
+        from spantune.training.history import score_name
+
+        last = history.epochs[-1]
+        parts = [f"training loss {last.training_loss:.3f}"]
+        if last.held_out_loss is not None:
+            parts.append(f"held-out loss {last.held_out_loss:.3f}")
+        parts += [f"{score_name(name)} {value:.1f}" for name, value in last.scores.items()]
+        self.note(f"epoch {last.epoch}: {', '.join(parts)}: {last.observation}")
+
+    def _print(self, text: str, style: str | None = None) -> None:
+        console = self.bars.console if self.bars is not None else _console(stderr=True)
+        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    def _pause(self) -> None:
+        if self.bars is not None:
+            self.bars.stop()
+            self.tasks.clear()
+
+
+def _bars() -> "Progress":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = _console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _rate_column(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+
+
+def _rate_column() -> Any:
+    from rich.progress import ProgressColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:.1f}/s" if speed else "–/s")
+
+    return Rate()
+
+
+def _console(*, stderr: bool = False) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def _before_and_after(made: "Trained") -> Any:
+    from rich.table import Table
+
+    from spantune.training.history import score_name
+
+    before, after = made.facts.untuned_scores, made.facts.scores
+    table = Table(title=f"{len(made.held_out)} held-out records, percent", title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for name in after:
+        table.add_column(score_name(name), justify="right")
+    if before is not None:
+        table.add_row("untuned (its head is new and random)", *(f"{before[name]:.1f}" for name in after))
+    table.add_row("fine-tuned", *(f"{value:.1f}" for value in after.values()))
+    return table
+
+
+def _context_hint(task: str) -> str:
+    return " --context-file FILE" if task == "answer" else ""
+
+
+def _first(parts: Any, most: int = 8) -> str:
+    shown = list(parts)
+    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")

@@ -1,0 +1,64 @@
+"""`spantune train`: fine-tune a model on data, and measure it on held-out documents."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import spantune
+from spantune.cli import options, show
+from spantune.config import known_keys
+
+NAME = "train"
+
+
+def command(
+    data: options.Data,
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the new run.")],
+    eval_data: Annotated[
+        list[str] | None,
+        typer.Option("--eval-data", metavar="DATA", help="Held-out data; without it documents are held out. Repeatable."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="'embedded' (default), a model folder, or a Hub name.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as YAML.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="One setting; overrides the file. Repeatable. See --list-settings."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in RUN.")] = False,
+    list_settings: Annotated[
+        bool, typer.Option("--list-settings", is_eager=True, callback=lambda wanted: _list_settings(wanted))
+    ] = False,
+    shape: options.Shape = None,
+    json: options.AsJson = False,
+) -> None:
+    """Fine-tune a model, epoch by epoch, and keep the best one.
+
+    \b
+    $ spantune train policyqa.json --out run --set training.epochs=3
+    policyqa.json: 3809 records, read as squad (json)
+    training.learning_rate = 0.0003 (the model's hidden size is 384)
+    epoch 1: training loss 2.61, held-out loss 2.43, EM 17.9, F1 45.0: first epoch
+    …
+    the run is in run; next: spantune ask run "…" --context-file FILE
+    """
+    overrides = [*(settings or ()), *([f"model.name={model}"] if model else ())]
+    with show.Terminal(quiet=json) as watch:
+        trained = spantune.train_run(
+            data,
+            out,
+            spantune.load_config(config, overrides),
+            eval_data=eval_data or (),
+            resume=resume,
+            shape=shape,
+            watch=watch,
+        )
+    show.result(trained.as_dict(), as_json=json, text=lambda: show.trained(trained))
+
+
+def _list_settings(wanted: bool) -> None:
+    if wanted:
+        show.settings(known_keys())
+        raise typer.Exit

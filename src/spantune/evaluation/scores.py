@@ -1,0 +1,193 @@
+"""In: labelled questions and the answers given. Out: the official SQuAD scores. Does not know: models, thresholds."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import fsum
+from typing import Protocol
+
+from spantune.data.records import Example
+from spantune.evaluation.metrics import match, prepare
+from spantune.evaluation.pairing import labelled, pair
+
+# References of a question mostly repeat each other and the prediction, so a cache that outlives a few hundred questions
+# catches nearly every repetition, and its size does not depend on the number of questions.
+_CACHED_TEXTS = 4096
+
+
+class Answered(Protocol):
+    """An answer to one question; `text` is "" where the reader says that there is none."""
+
+    @property
+    def id(self) -> str:
+        """The id of the question."""
+
+    @property
+    def text(self) -> str:
+        """The answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionScore:
+    """The scores of one question, each 0 to 1. `references` is `()` for a question that has no answer.
+
+    `guarded`: prediction and a reference are made of articles and punctuation only; see `normalise`.
+    """
+
+    id: str
+    prediction: str
+    references: tuple[str, ...]
+    exact_match: float
+    f1: float
+    precision: float
+    recall: float
+    guarded: bool = False
+
+    @property
+    def has_answer(self) -> bool:
+        """True if the question is labelled with at least one answer."""
+        return self.references != ()
+
+    def as_row(self) -> dict[str, object]:
+        """Give one row of an error sheet, the scores 0 to 1, ready for JSON."""
+        return {
+            "id": self.id,
+            "prediction": self.prediction,
+            "references": list(self.references),
+            "exact_match": self.exact_match,
+            "f1": self.f1,
+            "precision": self.precision,
+            "recall": self.recall,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Scores in percent of `count` questions of one kind."""
+
+    count: int
+    exact_match: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Means over `count` questions, in percent, and what each question scored.
+
+    `has_answer` and `no_answer` are the same means over the questions that have an answer and those that have none,
+    `None` where there is no such question. `guarded` counts the questions whose scores may differ from the official
+    scripts, because prediction and reference are made of articles and punctuation only (see `normalise`).
+    """
+
+    count: int
+    exact_match: float
+    f1: float
+    precision: float
+    recall: float
+    has_answer: Group | None
+    no_answer: Group | None
+    guarded: int
+    per_question: tuple[QuestionScore, ...] = field(repr=False)
+
+    def errors(self) -> tuple[QuestionScore, ...]:
+        """Give the questions without an exact match, the lowest F1 first, else in the order they were scored."""
+        return tuple(sorted((q for q in self.per_question if not q.exact_match), key=lambda q: q.f1))
+
+    def as_rows(self) -> list[dict[str, object]]:
+        """Give the rows of the error sheet, worst first; the order is that of `errors()`."""
+        return [question.as_row() for question in self.errors()]
+
+    def as_dict(self) -> dict[str, float]:
+        """Give the scores for JSON, in percent.
+
+        With unanswerable questions among them, the names of the official SQuAD 2.0 script join (`HasAns_exact`,
+        `NoAns_f1`, …); `guarded` joins when it is not 0.
+        """
+        numbers: dict[str, float] = {
+            "count": self.count,
+            "exact_match": self.exact_match,
+            "f1": self.f1,
+            "precision": self.precision,
+            "recall": self.recall,
+        }
+        if self.no_answer:
+            numbers |= _official_names("HasAns", self.has_answer) | _official_names("NoAns", self.no_answer)
+        if self.guarded:
+            numbers["guarded"] = self.guarded
+        return numbers
+
+
+def score_answers(examples: Iterable[Example], answers: Iterable[Answered]) -> Scores:
+    """Score answers against labelled examples, in the order of the examples.
+
+    `answers` is consumed once, one answer at a time, so it may be a generator over any number of questions; of each
+    answer the text is kept. Definitions: official SQuAD 1.1 and 2.0, see `metrics`; SQuAD 2.0 is what the same
+    functions do when examples without an answer are among them.
+
+    Raises `EvaluationError` for no examples at all, examples without label, and answers that do not belong to the
+    examples position by position.
+
+    >>> from types import SimpleNamespace
+    >>> from spantune.data.records import Example, Span
+    >>> paris = Example("1", "Where?", "It is in Paris.", answers=(Span("Paris", 9),))
+    >>> nobody = Example("2", "Who?", "It is in Paris.", answers=())
+    >>> answers = [SimpleNamespace(id="1", text="in Paris"), SimpleNamespace(id="2", text="")]
+    >>> scores = score_answers([paris, nobody], answers)
+    >>> scores.count, scores.exact_match, round(scores.f1, 2), scores.no_answer
+    (2, 50.0, 83.33, Group(count=1, exact_match=100.0, f1=100.0))
+    >>> [(wrong.prediction, wrong.references) for wrong in scores.errors()]
+    [('in Paris', ('Paris',))]
+    """
+    scored = labelled(examples, lambda example: example.answers is not None, label="answer label")
+    prepare_cached = lru_cache(_CACHED_TEXTS)(prepare)
+    questions = []
+    for example, answer in pair(scored, answers):
+        references = tuple(span.text for span in example.answers or ())
+        best = match(answer.text, references, prepare_cached)
+        questions.append(
+            QuestionScore(
+                id=example.id,
+                prediction=answer.text,
+                references=references,
+                exact_match=best.exact_match,
+                f1=best.f1,
+                precision=best.precision,
+                recall=best.recall,
+                guarded=best.guarded,
+            )
+        )
+    return _summary(tuple(questions))
+
+
+def _summary(questions: tuple[QuestionScore, ...]) -> Scores:
+    return Scores(
+        count=len(questions),
+        exact_match=_percent([q.exact_match for q in questions]),
+        f1=_percent([q.f1 for q in questions]),
+        precision=_percent([q.precision for q in questions]),
+        recall=_percent([q.recall for q in questions]),
+        has_answer=_group([q for q in questions if q.has_answer]),
+        no_answer=_group([q for q in questions if not q.has_answer]),
+        guarded=sum(q.guarded for q in questions),
+        per_question=questions,
+    )
+
+
+def _group(questions: Sequence[QuestionScore]) -> Group | None:
+    if not questions:
+        return None
+    return Group(
+        count=len(questions),
+        exact_match=_percent([q.exact_match for q in questions]),
+        f1=_percent([q.f1 for q in questions]),
+    )
+
+
+def _percent(values: Sequence[float]) -> float:
+    return 100.0 * fsum(values) / len(values)
+
+
+def _official_names(prefix: str, group: Group | None) -> dict[str, float]:
+    if group is None:
+        return {}
+    return {f"{prefix}_exact": group.exact_match, f"{prefix}_f1": group.f1, f"{prefix}_total": group.count}

@@ -1,0 +1,71 @@
+"""What readers and classifiers give back."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+
+class Asked(Protocol):
+    """Anything with a question and its context: an `Example` is one. Labels are neither needed nor read."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def question(self) -> str: ...  # noqa: D102
+    @property
+    def context(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A possible answer: `text == context[start:end]`, offsets in code points; probability as in `Answer`."""
+
+    text: str
+    start: int
+    end: int
+    probability: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one question.
+
+    `text == context[start:end]`, offsets in code points; an empty text with `start == end == 0` means "no answer".
+    `probability` is the softmax of `score` over all valid spans of all windows of the context and "no answer" together;
+    `no_answer_probability` is the share of "no answer" in the same softmax. `no_answer_score` is the logit sum of "no
+    answer" minus that of the best span (1e6 where no span is possible): SQuAD 2.0's threshold is applied to it.
+    `alternatives` are the best spans, best first, without duplicates.
+    """
+
+    id: str
+    text: str
+    start: int
+    end: int
+    probability: float
+    score: float
+    no_answer_probability: float
+    no_answer_score: float
+    alternatives: tuple[Alternative, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as JSON can carry it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The label of one text: `probability` of it, and of every other label, most probable first."""
+
+    id: str
+    label: str
+    probability: float
+    probabilities: tuple[tuple[str, float], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The prediction as JSON can carry it."""
+        return {
+            "id": self.id,
+            "label": self.label,
+            "probability": self.probability,
+            "probabilities": dict(self.probabilities),
+        }

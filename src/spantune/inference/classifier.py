@@ -1,0 +1,77 @@
+"""`Classifier`: a fine-tuned model that labels texts."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from spantune.config import WindowsConfig
+from spantune.data.records import TextExample
+from spantune.errors import DataError
+from spantune.features import encode_texts
+from spantune.inference.answers import Prediction
+from spantune.models import check_window_fits, score_texts
+from spantune.runs import load_run
+
+TEXTS_AT_ONCE = 512  # texts batched together by length; what bounds the memory of predict_many
+
+
+class Worded(Protocol):
+    """Anything with a text: a `TextExample` is one. Its label is neither needed nor read."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def text(self) -> str: ...  # noqa: D102
+
+
+class Classifier:
+    """Labels texts. `model` is a Transformers sequence-classification model, `tokenizer` its fast tokenizer."""
+
+    def __init__(self, model: Any, tokenizer: Any, windows: WindowsConfig | None = None) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.windows = windows or WindowsConfig()
+        self.labels: tuple[str, ...] = tuple(model.config.id2label[number] for number in sorted(model.config.id2label))
+        check_window_fits(self.windows.length, model)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "Classifier":
+        """The classifier of a finished run. Raises `RunError` or `ModelError` for a folder that is not one."""
+        run = load_run(folder, task="classify")
+        return cls(run.model, run.tokenizer, run.facts.config.windows)
+
+    def predict(self, text: str) -> Prediction:
+        """The label of one text. Raises `DataError` for an empty one."""
+        if not isinstance(text, str) or not text.strip():
+            raise DataError(
+                f"the text is {text!r}",
+                expected="a text with at least one visible character",
+                next_move="give the text as a string",
+            )
+        return next(self.predict_many([TextExample("", text)]))
+
+    def predict_many(self, examples: Iterable[Worded], progress: Callable[[int], None] | None = None) -> Iterator[Prediction]:
+        """Predictions in the order of `examples`; `progress` is told how many texts were labelled."""
+        iterator = iter(examples)
+        while block := list(islice(iterator, TEXTS_AT_ONCE)):
+            yield from self._block(block)
+            if progress is not None:
+                progress(len(block))
+
+    def _block(self, block: Sequence[Worded]) -> list[Prediction]:
+        windows = encode_texts([TextExample(one.id, one.text) for one in block], self.tokenizer, self.windows)
+        logits = np.zeros((len(block), len(self.labels)))
+        for scores in score_texts(self.model, windows):
+            logits[scores.indices] = scores.logits
+        return [self.choose(one.id, row) for one, row in zip(block, logits, strict=True)]
+
+    def choose(self, name: str, logits: Any) -> Prediction:
+        """The prediction from the logits (classes,) of one text."""
+        weights = np.exp(logits - logits.max())
+        probabilities = weights / weights.sum()
+        order = np.argsort(-probabilities, kind="stable")
+        ranked = tuple((self.labels[number], float(probabilities[number])) for number in order)
+        return Prediction(name, *ranked[0], ranked)

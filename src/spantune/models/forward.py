@@ -1,0 +1,75 @@
+"""The forward pass over windows: batches of similar length, scores handed on batch by batch, nothing accumulated."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from spantune.features import Windows, batches_by_length, collate
+from spantune.features.windows import Integers
+from spantune.models.limits import input_names
+
+TOKENS_AT_ONCE = 8192  # padded tokens in a forward pass: 21 windows of 384; larger batches were no faster on 2 cores
+
+
+@dataclass(frozen=True, slots=True)
+class WindowScores:
+    """Logits of one batch of `B` windows padded to `T` tokens. `start`, `end`: (B, T) float32 on the CPU."""
+
+    indices: Integers
+    start: Any
+    end: Any
+    candidates: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """Class logits of one batch of texts. `logits`: (B, classes) float32 on the CPU."""
+
+    indices: Integers
+    logits: Any
+
+
+def score_windows(model: Any, windows: Windows, progress: Callable[[int], None] | None = None) -> Iterator[WindowScores]:
+    """Start and end logits of every window, batch by batch, longest windows first; `progress` is told how many were done.
+
+    The model is put into evaluation mode and back as it was. Only one batch of logits is alive at a time.
+    """
+    for indices, batch, outputs in _forward(model, windows, progress):
+        yield WindowScores(
+            indices,
+            outputs.start_logits.float().cpu().numpy(),
+            outputs.end_logits.float().cpu().numpy(),
+            batch["candidates"],
+        )
+
+
+def score_texts(model: Any, windows: Windows, progress: Callable[[int], None] | None = None) -> Iterator[ClassScores]:
+    """Class logits of every text, batch by batch."""
+    for indices, _, outputs in _forward(model, windows, progress):
+        yield ClassScores(indices, outputs.logits.float().cpu().numpy())
+
+
+def to_model_inputs(batch: dict[str, Integers], names: frozenset[str], device: Any = None) -> dict[str, torch.Tensor]:
+    """The arrays of a batch that the model takes, as tensors."""
+    return {name: torch.from_numpy(batch[name]).to(device) for name in sorted(names)}
+
+
+def _forward(
+    model: Any, windows: Windows, progress: Callable[[int], None] | None
+) -> Iterator[tuple[Integers, dict[str, Any], Any]]:
+    names = input_names(model)
+    was_training = model.training
+    model.eval()
+    try:
+        for indices in batches_by_length(windows.lengths, TOKENS_AT_ONCE):
+            batch = collate(windows, np.asarray(indices))
+            with torch.inference_mode():
+                outputs = model(**to_model_inputs(batch, names, model.device))
+            yield indices, batch, outputs
+            if progress is not None:
+                progress(len(indices))
+    finally:
+        model.train(was_training)

@@ -1,0 +1,72 @@
+"""What a model can take: which inputs, how many positions."""
+
+import inspect
+from typing import Any
+
+from spantune.errors import WindowError
+
+# Models whose position ids begin after the padding token's: RoBERTa's 514 embeddings hold 512 positions.
+POSITIONS_AFTER_PADDING = frozenset(
+    {
+        "roberta",
+        "xlm-roberta",
+        "xlm-roberta-xl",
+        "camembert",
+        "roberta-prelayernorm",
+        "longformer",
+        "mpnet",
+        "esm",
+        "luke",
+        "bigbird_pegasus",
+    }
+)
+# Models that read segments relatively and have no embedding of them to count.
+RELATIVE_SEGMENTS = frozenset({"xlnet"})
+
+
+def input_names(model: Any) -> frozenset[str]:
+    """The inputs to hand to `model`: `input_ids`, `attention_mask`, and `token_type_ids` exactly when it has segments.
+
+    A signature with `token_type_ids` is not enough: RoBERTa's has it but embeds one segment only, DeBERTa-v3's none, and
+    GPT-2 would look the segment numbers up among its words.
+    """
+    accepted = inspect.signature(_base(model).forward).parameters
+    names = {"input_ids", "attention_mask"} & set(accepted)
+    config = model.config
+    segmented = getattr(config, "type_vocab_size", 0) > 1 or config.model_type in RELATIVE_SEGMENTS
+    if "token_type_ids" in accepted and segmented:
+        names.add("token_type_ids")
+    return frozenset(names)
+
+
+def longest_window(model: Any) -> int | None:
+    """The most tokens a window may have; `None` for models without learned absolute positions that could run out."""
+    config = model.config
+    positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    if not isinstance(positions, int) or positions <= 0:
+        return None
+    if config.model_type in POSITIONS_AFTER_PADDING:
+        return positions - (config.pad_token_id or 0) - 1
+    return positions
+
+
+def check_window_fits(length: int, model: Any) -> None:
+    """Raise `WindowError` when windows of `length` tokens are longer than the model's positions."""
+    limit = longest_window(model)
+    if limit is not None and length > limit:
+        raise WindowError(
+            f"windows of {length} tokens for a {model.config.model_type} model with {limit} positions",
+            expected=f"windows.length of at most {limit}",
+            next_move=f"--set windows.length={limit} --set windows.stride={limit // 3}",
+        )
+
+
+def hidden_size(model: Any) -> int:
+    """Width of the model's hidden states."""
+    config = model.config
+    return int(getattr(config, "hidden_size", None) or getattr(config, "d_model", None) or 768)
+
+
+def _base(model: Any) -> Any:
+    """The Transformers model below an adapter's wrapper, whose own signature takes anything."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model

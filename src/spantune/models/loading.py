@@ -1,0 +1,133 @@
+"""Load models and tokenizers by name: for training (a new head is fine) and for use (a missing head is not)."""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+)
+from transformers.utils import logging as transformers_logging
+
+from spantune.config import ModelConfig
+from spantune.errors import ModelError
+from spantune.models.sources import resolve_model
+
+# What the many families call dropout on attention weights.
+ATTENTION_DROPOUT_NAMES = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+
+
+def load_reader(config: ModelConfig | str | None = None, seed: int = 13) -> PreTrainedModel:
+    """A model with a question-answering head, in fp32, ready to be fine-tuned.
+
+    A head that the checkpoint does not hold is initialised from `seed`. Raises `ModelError` for what cannot be found, has no
+    safetensors weights, or has no question-answering head in Transformers.
+    """
+    return _load(AutoModelForQuestionAnswering, _config(config), seed, "a question-answering head")
+
+
+def load_classifier(config: ModelConfig | str | None = None, labels: Sequence[str] = (), seed: int = 13) -> PreTrainedModel:
+    """A model with a classification head for `labels`, in fp32, ready to be fine-tuned. Errors as for `load_reader`."""
+    names = dict(enumerate(labels))
+    return _load(
+        AutoModelForSequenceClassification,
+        _config(config),
+        seed,
+        "a classification head",
+        num_labels=len(names),
+        id2label=names,
+        label2id={name: number for number, name in names.items()},
+        problem_type="single_label_classification",
+    )
+
+
+def load_tokenizer(config: ModelConfig | str | None = None) -> Any:
+    """The model's fast tokenizer. Raises `ModelError` where it cannot be found or is a slow one."""
+    name = _config(config).name
+    with _told_as_model_error(name, "a tokenizer"), quiet():
+        return AutoTokenizer.from_pretrained(resolve_model(name))
+
+
+def open_reader(folder: str) -> PreTrainedModel:
+    """A fine-tuned reader, to answer with. Raises `ModelError` when its head's weights are missing from the folder."""
+    return _open(AutoModelForQuestionAnswering, folder, "a question-answering head")
+
+
+def open_classifier(folder: str) -> PreTrainedModel:
+    """A fine-tuned classifier. Raises `ModelError` when its head's weights are missing from the folder."""
+    return _open(AutoModelForSequenceClassification, folder, "a classification head")
+
+
+def _config(config: ModelConfig | str | None) -> ModelConfig:
+    return config if isinstance(config, ModelConfig) else ModelConfig(name=config or "embedded")
+
+
+def _load(auto: Any, config: ModelConfig, seed: int, head: str, **options: Any) -> PreTrainedModel:
+    source = resolve_model(config.name)
+    torch.manual_seed(seed)
+    with _told_as_model_error(config.name, head), quiet():
+        settings = AutoConfig.from_pretrained(source, **options)
+        for name in ATTENTION_DROPOUT_NAMES:
+            if config.attention_dropout is not None and hasattr(settings, name):
+                setattr(settings, name, config.attention_dropout)
+        model: PreTrainedModel = auto.from_pretrained(
+            source, config=settings, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True
+        )
+    if model.config.pad_token_id is None and model.config.eos_token_id is not None:
+        model.config.pad_token_id = model.config.eos_token_id
+    return model
+
+
+def _open(auto: Any, folder: str, head: str) -> PreTrainedModel:
+    source = resolve_model(folder)
+    with _told_as_model_error(folder, head), quiet():
+        model, loaded = auto.from_pretrained(
+            source, dtype=torch.float32, use_safetensors=True, output_loading_info=True, local_files_only=True
+        )
+    missing = sorted(loaded["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"{folder} lacks {len(missing)} weights, {', '.join(missing[:3])} among them; they would be random",
+            expected=f"the weights of the whole model, {head} included",
+            next_move="take the run folder as spantune train wrote it, or train again",
+        )
+    opened: PreTrainedModel = model.eval()
+    return opened
+
+
+@contextlib.contextmanager
+def _told_as_model_error(name: str, needed: str) -> Iterator[None]:
+    """Whatever Transformers and the Hub raise while loading, told as one `ModelError`."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ModelError(
+            f"the model {name!r} cannot be loaded: {first[:300]}",
+            expected=f"'embedded', a model folder, or a Hub name that can be reached, with {needed} in Transformers",
+            next_move="check the name and the network; 'embedded' needs neither",
+        ) from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without Transformers' progress bars and its report of new head weights, which our own messages tell better."""
+    level = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity(logging.ERROR)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

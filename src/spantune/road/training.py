@@ -1,0 +1,206 @@
+"""`train_run`: from data files to a finished run."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from spantune.config import Config
+from spantune.data import Record, Report, check, fingerprint, read_examples, split, write_text
+from spantune.errors import RunError
+from spantune.models import load_tokenizer
+from spantune.road.matching import labelled_only, task_of
+from spantune.road.watch import Silent, Watch, counter
+from spantune.runs import Provenance, RunFacts, claim_folder, read_facts, save_run
+from spantune.tasks import Measured, Task
+from spantune.training import Choice, Held, History, fine_tune
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished training: where the run is, what it reached, and the predictor itself."""
+
+    folder: Path
+    facts: RunFacts
+    history: History
+    predictor: Any = field(repr=False)
+    held_out: tuple[Record, ...] = field(repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as JSON can carry it."""
+        return {
+            "run": str(self.folder),
+            "task": self.facts.task,
+            "scores": dict(self.facts.scores),
+            "untuned_scores": None if self.facts.untuned_scores is None else dict(self.facts.untuned_scores),
+            "data": dict(self.facts.data),
+            "choices": list(self.facts.choices),
+            "history": self.history.as_dict(),
+        }
+
+
+def train_run(
+    data: Sequence[str | Path],
+    out: str | Path,
+    config: Config | None = None,
+    *,
+    eval_data: Sequence[str | Path] = (),
+    resume: bool = False,
+    shape: str | None = None,
+    watch: Watch | None = None,
+) -> Trained:
+    """Read, check, split, encode, fine-tune, measure, save. Without `eval_data` a share of the documents is held out.
+
+    Raises the errors of each room; `RunError` when `out` is in the way or, with `resume`, when data or settings differ from
+    those of the interrupted run.
+    """
+    config, watch = config or Config(), watch or Silent()
+    for warning in config.warnings():
+        watch.warn(warning)
+    checkpoints = claim_folder(out, resume=resume)
+    try:
+        train, held_out, told = _both_sides(data, eval_data, config, shape, watch)
+        task = task_of(train, config)
+        _same_as_before(checkpoints, config, train, held_out, resume=resume)
+        model = task.load_model(config, train)
+        tokenizer = load_tokenizer(config.model)
+        windows = task.encode(train, tokenizer, model, config)
+        held_windows = task.encode(held_out, tokenizer, model, config)
+        predictor = task.predictor(model, tokenizer, config, windows)
+        untuned = _measure(task, predictor, held_windows, held_out, config, watch, "measuring the untuned model")
+
+        def evaluate(_: Any) -> Held:
+            return _measure(task, predictor, held_windows, held_out, config, watch, "measuring held-out").held
+
+        result = fine_tune(
+            model,
+            windows,
+            config.training,
+            evaluate=evaluate,
+            headline=task.headline,
+            checkpoints=checkpoints,
+            resume=resume,
+            progress=lambda done, total: watch.progress("training", done, total),
+            on_start=lambda choices: _tell_choices(choices, watch),
+            on_epoch=watch.epoch,
+        )
+        for note in result.notes:
+            watch.note(note)
+        tuned, measured = _final(task, predictor, held_windows, held_out, config, watch)
+        provenance = Provenance(
+            train=train,
+            held_out=held_out,
+            data_names=tuple(str(path) for path in (*data, *eval_data)),
+            split=told,
+            scores=_shown(task, measured),
+            untuned=_shown(task, untuned),
+            threshold=measured.threshold,
+        )
+        save_run(out, model, tokenizer, config, result, provenance)
+    except BaseException:
+        _leave_clean(Path(out), checkpoints)
+        raise
+    return Trained(Path(out), read_facts(out), result.history, tuned, tuple(held_out))
+
+
+def _both_sides(
+    data: Sequence[str | Path], eval_data: Sequence[str | Path], config: Config, shape: str | None, watch: Watch
+) -> tuple[tuple[Any, ...], tuple[Any, ...], str]:
+    """Training and held-out records, and a sentence on how they were told apart."""
+    report = check(read_examples(*data, shape=shape))
+    _tell(report, watch)
+    labelled = labelled_only(report.examples, data)
+    if eval_data:
+        held_report = check(read_examples(*eval_data, shape=shape))
+        _tell(held_report, watch)
+        held_out = labelled_only(held_report.examples, eval_data)
+        told = f"held out: {', '.join(str(path) for path in eval_data)}"
+        return labelled, held_out, told
+    parts = split(labelled, held_out=config.held_out, seed=config.training.seed)
+    told = f"no --eval-data: {len(parts.held_out)} of {len(labelled)} records held out, {parts.grouped_by}"
+    watch.note(told)
+    return tuple(parts.train), tuple(parts.held_out), told
+
+
+def _tell(report: Report, watch: Watch) -> None:
+    for source in report.sources:
+        watch.note(f"{source.path}: {source.read} records, read as {source.shape} ({source.format})")
+    for note in report.notes:
+        watch.note(note)
+    if not report.ok:
+        watch.warn(
+            f"{report.repaired} records repaired, {report.quarantined} set aside, {report.dropped} dropped of {report.read}; "
+            "spantune check tells each one and why"
+        )
+
+
+def _tell_choices(choices: Sequence[Choice], watch: Watch) -> None:
+    for choice in choices:
+        watch.note(f"{choice.key} = {choice.value} ({choice.reason})")
+
+
+def _measure(
+    task: Task,
+    predictor: Any,
+    windows: Any,
+    records: Sequence[Any],
+    config: Config,
+    watch: Watch,
+    stage: str,
+) -> Measured:
+    return task.measure(predictor, windows, records, config, counter(watch, stage, len(windows)))
+
+
+def _final(
+    task: Task, predictor: Any, windows: Any, records: Sequence[Any], config: Config, watch: Watch
+) -> tuple[Any, Measured]:
+    """The best epoch's model on the held-out records; with a threshold for "no answer" tuned on them, measured again."""
+    measured = _measure(task, predictor, windows, records, config, watch, "measuring the tuned model")
+    tuned = task.tuned(predictor, measured)
+    if measured.threshold == 0.0:
+        return tuned, measured
+    again = _measure(task, tuned, windows, records, config, watch, "measuring with the tuned threshold")
+    watch.note(
+        f"threshold for 'no answer' tuned on the held-out records: {measured.threshold:.3f}; their scores are a little "
+        "better for it than those of new data will be"
+    )
+    return tuned, replace(again, threshold=measured.threshold)
+
+
+def _shown(task: Task, measured: Measured) -> dict[str, float]:
+    scores: dict[str, Any] = dict(measured.scores.as_dict())
+    return {name: float(scores[name]) for name in task.shown}
+
+
+def _same_as_before(
+    checkpoints: Path, config: Config, train: Sequence[Record], held_out: Sequence[Record], *, resume: bool
+) -> None:
+    """Note what a run was started with; on a resume compare it, because another order of data would train on some twice."""
+    now = {
+        "config": config.model_dump(mode="json"),
+        "train": fingerprint(train),
+        "held_out": fingerprint(held_out),
+    }
+    file = checkpoints / "started-with.json"
+    if not resume:
+        write_text(file, json.dumps(now, indent=2))
+        return
+    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else now
+    differing = [name for name in now if before.get(name) != now[name]]
+    if differing:
+        raise RunError(
+            f"{' and '.join(differing).replace('_', '-')} differ from those of the interrupted run in {checkpoints.parent}",
+            expected="the same data and settings, so that training goes on where it stopped",
+            next_move="give the same data and settings, or train into another --out without --resume",
+        )
+
+
+def _leave_clean(out: Path, checkpoints: Path) -> None:
+    """After a failure, leave nothing behind but whole checkpoints, which --resume can use."""
+    if checkpoints.is_dir() and not any(checkpoints.glob("checkpoint-*")):
+        for file in checkpoints.iterdir():
+            file.unlink()
+        checkpoints.rmdir()
+        if not any(out.iterdir()):
+            out.rmdir()

@@ -1,0 +1,50 @@
+"""Who is told what happens on the road, and how progress is counted."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from spantune.training.history import History
+
+
+class Watch(Protocol):
+    """Who wants to know what happens on the road. Every method may do nothing."""
+
+    def note(self, text: str) -> None:
+        """Something worth knowing happened."""
+
+    def warn(self, text: str) -> None:
+        """Something happened that makes a result worth less."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """`done` of `total` pieces of a stage are finished."""
+
+    def epoch(self, history: History) -> None:
+        """An epoch ended; it is the last one of the history."""
+
+
+class Silent:
+    """A `Watch` that keeps quiet."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def warn(self, text: str) -> None:
+        """Say nothing."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def epoch(self, history: History) -> None:
+        """Say nothing."""
+
+
+def counter(watch: Watch, stage: str, total: int) -> Callable[[int], None]:
+    """A callable that is told how many more pieces of a stage are finished, and tells `watch` how many are by now."""
+    done = 0
+
+    def tick(more: int) -> None:
+        nonlocal done
+        done += more
+        watch.progress(stage, done, total)
+
+    return tick

@@ -1,0 +1,11 @@
+"""What a finished run's folder holds; save it, load it, verify it.
+
+In: a fine-tuned model with its tokenizer, settings, history and provenance; later the folder.
+Out: one folder that loads anywhere, plain Transformers included; a `Run` with everything that was saved.
+Does not know: HTTP, metrics.
+"""
+
+from spantune.runs.facts import Provenance, RunFacts
+from spantune.runs.folder import Run, claim_folder, load_run, read_facts, save_run, trained_on
+
+__all__ = ["Provenance", "Run", "RunFacts", "claim_folder", "load_run", "read_facts", "save_run", "trained_on"]

@@ -1,0 +1,368 @@
+"""In: the facts of a finished run. Out: its model card, the text of README.md. Does not know: models, files, the network.
+
+The front matter is what the Hugging Face Hub reads, the rest is for people. Every value that came from outside (names,
+settings) is brought to one line and escaped, so that no name can break the YAML or the Markdown.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Literal
+from urllib.parse import quote
+
+import yaml
+
+from spantune.training.curves import BEST_MARK, columns
+from spantune.training.history import History, score_name
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """What a model card says.
+
+    `base_model` is a Hub id or "embedded", or with `base_is_folder` the path of a folder, of which only the last part is
+    told. `data_names` are file or Hub names; a card is made to be shared, so give no paths. `data_fingerprints` maps
+    what was hashed to its hash, for example `{"train": "9f2c…"}`; `versions` maps packages to versions. `config` may be
+    nested, as `Config.model_dump()` gives it. Scores are percent by key, of the held-out data; `untuned_scores` are
+    those of the same model before fine-tuning, `None` where they were not measured. `picture` is the file name of the
+    training curves in the same folder.
+    """
+
+    name: str
+    task: Literal["answer", "classify"]
+    base_model: str
+    train_count: int
+    held_out_count: int
+    data_names: Sequence[str]
+    seed: int
+    base_is_folder: bool = False
+    data_fingerprints: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    untuned_scores: Mapping[str, float] | None = None
+    history: History | None = None
+    picture: str | None = None
+
+
+def model_card(card: CardFacts) -> str:
+    """The text of a run's README.md: YAML front matter, then the sections of `SECTIONS` that have something to say.
+
+    >>> card = CardFacts("policies", "answer", "bert-base-uncased", 800, 200, ["policyqa.json"], seed=13)
+    >>> print(model_card(card)[:80])
+    ---
+    library_name: transformers
+    pipeline_tag: question-answering
+    base_model: bert
+    """
+    # Width without limit: folding a long name over lines would be valid YAML, but nothing for people to read.
+    front = yaml.safe_dump(front_matter(card), sort_keys=False, allow_unicode=True, width=math.inf)
+    sections = (section(card) for section in SECTIONS)
+    return f"---\n{front}---\n\n" + "\n\n".join(text for text in sections if text) + "\n"
+
+
+def front_matter(card: CardFacts) -> dict[str, Any]:
+    """The metadata that the Hub reads, as plain values.
+
+    Left out: `base_model` when it is no Hub id, `model-index` when there is no score (the Hub refuses both),
+    language and licence always, for spantune knows neither.
+
+    >>> card = CardFacts("policies", "answer", "./my-model", 800, 200, ["policyqa.json"], seed=13, scores={"f1": 71.25})
+    >>> sorted(front_matter(card))
+    ['library_name', 'metrics', 'model-index', 'pipeline_tag', 'tags']
+    """
+    task = TASKS[card.task]
+    metrics = [{"type": key, "value": round(value, 4), "name": score_name(key)} for key, value in _finite(card.scores).items()]
+    data = {"name": _one_line(", ".join(card.data_names)) or "unnamed", "type": "custom", "split": "held-out"}
+    result = {"task": {"type": task.pipeline, "name": task.title}, "dataset": data, "metrics": metrics}
+    hub_id = _hub_id(card)
+    base = {"base_model": hub_id} if hub_id else {}
+    index = [{"name": _one_line(card.name) or "unnamed", "results": [result]}]
+    measured = {"metrics": [metric["type"] for metric in metrics], "model-index": index} if metrics else {}
+    return {
+        "library_name": "transformers",
+        "pipeline_tag": task.pipeline,
+        **base,
+        "tags": ["spantune", *task.tags],
+        **measured,
+    }
+
+
+# -- what differs between the tasks ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CardTask:
+    """What the card of one task says that others do not. `{…}` in `plain` is filled in by `_use`."""
+
+    pipeline: str
+    title: str
+    tags: tuple[str, ...]
+    records: str
+    what: str
+    ask: str
+    library: str
+    plain: str
+    limits: tuple[str, ...]
+
+
+_ANSWER_LIBRARY = """\
+from spantune import Reader
+
+reader = Reader.load("RUN")
+answer = reader.answer("Who may see my data?", context)
+print(answer.text, answer.probability)
+"""
+
+# The best pair of start and end is searched, not each alone: apart they may give an end before the start.
+_ANSWER_PLAIN = """\
+import torch
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("RUN")
+model = AutoModelForQuestionAnswering.from_pretrained("RUN").eval()
+
+# One window only: what does not fit is cut off here, while spantune reads the whole context.
+inputs = tokenizer(
+    question, context, truncation="only_second", max_length={length}, return_offsets_mapping=True, return_tensors="pt"
+)
+offsets = inputs.pop("offset_mapping")[0]
+in_context = torch.tensor([part == 1 for part in inputs.sequence_ids(0)])
+with torch.no_grad():
+    output = model(**inputs)
+pairs = output.start_logits[0][:, None] + output.end_logits[0][None, :]
+allowed = (in_context[:, None] & in_context[None, :]).triu()
+start, end = divmod(int(pairs.masked_fill(~allowed, -torch.inf).argmax()), len(offsets))
+print(context[offsets[start][0] : offsets[end][1]])
+"""
+
+_CLASSIFY_PLAIN = """\
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("RUN")
+model = AutoModelForSequenceClassification.from_pretrained("RUN").eval()
+
+inputs = tokenizer(text, truncation=True, max_length={length}, return_tensors="pt")
+with torch.no_grad():
+    best = int(model(**inputs).logits[0].argmax())
+print(model.config.id2label[best])
+"""
+
+TASKS: Mapping[str, CardTask] = {
+    "answer": CardTask(
+        pipeline="question-answering",
+        title="Extractive question answering",
+        tags=("question-answering", "extractive-qa"),
+        records="question-context pairs",
+        what="reads a question and a context and answers with a quote from that context",
+        ask='spantune ask RUN "Who may see my data?" --context-file policy.txt',
+        library=_ANSWER_LIBRARY,
+        plain=_ANSWER_PLAIN,
+        limits=(
+            "Every answer is a quote from the context given. The model writes nothing of its own, joins no two passages, "
+            "and knows nothing that the context does not say.",
+            "A quote can be the wrong one. Check the context around an answer where it matters.",
+        ),
+    ),
+    "classify": CardTask(
+        pipeline="text-classification",
+        title="Text classification",
+        tags=("text-classification",),
+        records="texts",
+        what="reads a text and gives it one label of those it was trained on",
+        ask='spantune ask RUN "I still have not received my card"',
+        library="",
+        plain=_CLASSIFY_PLAIN,
+        limits=("Every text gets one of the labels seen in training, also a text that fits none of them.",),
+    ),
+}
+
+
+# -- sections ----------------------------------------------------------------------------------------------------------
+
+
+def _what(card: CardFacts) -> str:
+    task = TASKS[card.task]
+    folder = PurePosixPath(card.base_model.replace("\\", "/")).name or "a local model"
+    base = folder if card.base_is_folder else _hub_id(card) or card.base_model
+    return (
+        f"# {_text(card.name) or 'unnamed'}\n\n"
+        f"{task.title}: this model {task.what}. It is {_text(base)}, fine-tuned with spantune on "
+        f"{card.train_count:,} {task.records}."
+    )
+
+
+def _scores(card: CardFacts) -> str:
+    """Held-out scores; beside those of the untuned model and the change in points, where these were measured."""
+    tuned, untuned = _finite(card.scores), _finite(card.untuned_scores or {})
+    if not tuned:
+        return "## Scores\n\nNot measured: there was no held-out data. Measure with `spantune evaluate RUN DATA`."
+    head = ["score, percent", "this model"]
+    rows = [[score_name(key), f"{value:.2f}"] for key, value in tuned.items()]
+    if untuned:
+        head = ["score, percent", "before fine-tuning", "this model", "change"]
+        rows = [[score_name(key), *_compare(untuned.get(key), value)] for key, value in tuned.items()]
+    return f"## Scores\n\nOn {card.held_out_count:,} held-out {TASKS[card.task].records}:\n\n{_table(head, rows)}"
+
+
+def _compare(before: float | None, after: float) -> tuple[str, str, str]:
+    if before is None:
+        return "", f"{after:.2f}", ""
+    return f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}"
+
+
+def _training(card: CardFacts) -> str:
+    names = ", ".join(map(_text, card.data_names)) or "unnamed"
+    counts = [["data", names], ["trained on", f"{card.train_count:,}"], ["held out", f"{card.held_out_count:,}"]]
+    prints = [[f"fingerprint of {_text(what)}", _code(value)] for what, value in card.data_fingerprints.items()]
+    return f"## How it was trained\n\n{_table(['', ''], [*counts, *prints, ['seed', str(card.seed)]])}"
+
+
+def _settings(card: CardFacts) -> str:
+    rows = [[_code(key), _code(_value(value))] for key, value in _flatten(card.config).items()]
+    return f"### Settings\n\n{_table(['setting', 'value'], rows)}" if rows else ""
+
+
+def _trace(card: CardFacts) -> str:
+    if card.history is None or not card.history.epochs:
+        return ""
+    shown = columns(card.history)
+    head = [*(" ".join(column.head.split()) for column in shown), "observation"]
+    rows = [[*(_text(column.cell(epoch)) for column in shown), _text(epoch.observation)] for epoch in card.history.epochs]
+    best = card.history.best_epoch
+    kept = f"\n\n{_text(BEST_MARK)} The weights of epoch {best} are the ones in this folder." if best else ""
+    curves = f"\n\n![Training curves]({quote(_one_line(card.picture))})" if card.picture else ""
+    return f"### Training trace\n\n{_table(head, rows)}{kept}{curves}"
+
+
+def _use(card: CardFacts) -> str:
+    """`RUN` stands for the folder, so that no name has to be quoted for three languages at once."""
+    task = TASKS[card.task]
+    length = _flatten(card.config).get("windows.length")
+    plain = task.plain.replace("{length}", str(length if isinstance(length, int) else 384))
+    blocks = [
+        "## How to use it\n\n`RUN` is this folder.",
+        f"```shell\n{task.ask}\n```",
+        f"```python\n{task.library}```" if task.library else "",
+        f"With transformers alone:\n\n```python\n{plain}```",
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _limits(card: CardFacts) -> str:
+    shared = (
+        "The scores are on held-out documents of the same collection as the training data. Other documents, other "
+        "kinds of questions or another language can do worse; measure on your own with `spantune evaluate`.",
+        "The licence of this model follows from those of its base model and its training data.",
+    )
+    return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in (*TASKS[card.task].limits, *shared))
+
+
+def _versions(card: CardFacts) -> str:
+    rows = [[_code(package), _code(version)] for package, version in card.versions.items()]
+    return f"## Versions\n\n{_table(['package', 'version'], rows)}" if rows else ""
+
+
+SECTIONS: tuple[Callable[[CardFacts], str], ...] = (
+    _what,
+    _scores,
+    _use,
+    _training,
+    _settings,
+    _trace,
+    _limits,
+    _versions,
+)
+
+
+# -- values made safe --------------------------------------------------------------------------------------------------
+
+LONGEST_VALUE = 200  # characters; a longer name or setting says no more and makes the page unreadable
+# Hub ids: one or two parts of letters, digits, '-', '_' and '.', none of which starts with '-' or '.'.
+HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
+HUB_IDS = {"embedded": "sentence-transformers/all-MiniLM-L6-v2"}  # what the embedded encoder is called there
+MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$>])")
+
+
+def _hub_id(card: CardFacts) -> str | None:
+    """The id under which the Hub knows the base model, if it can be one."""
+    name = HUB_IDS.get(card.base_model, card.base_model)
+    return name if not card.base_is_folder and HUB_ID.fullmatch(name) else None
+
+
+def _finite(scores: Mapping[str, float]) -> dict[str, float]:
+    return {key: float(value) for key, value in scores.items() if math.isfinite(value)}
+
+
+def _one_line(value: str) -> str:
+    r"""`value` on one line, without control characters and halves of surrogate pairs, and not endless.
+
+    >>> _one_line("a\n---\nb\x00\t c")
+    'a --- b c'
+    """
+    kept = "".join(
+        character if unicodedata.category(character) not in {"Cc", "Cs"} else " " for character in value[: 10 * LONGEST_VALUE]
+    )
+    line = " ".join(kept.split())
+    return line if len(line) <= LONGEST_VALUE else line[: LONGEST_VALUE - 1] + "…"
+
+
+def _text(value: str) -> str:
+    r"""`value` as Markdown text that shows it and does nothing else: no emphasis, link, table cell or HTML.
+
+    >>> print(_text("my_model | <b>[x](y)</b>"))
+    my\_model \| &lt;b\>\[x\]\(y\)&lt;/b\>
+    """
+    return MARKDOWN.sub(r"\\\1", _one_line(value).replace("&", "&amp;").replace("<", "&lt;"))
+
+
+def _code(value: str) -> str:
+    r"""`value` as a Markdown code span that is safe in a table.
+
+    >>> print(_code("a`b|c"), _code("windows.length"))
+    `a'b\|c` `windows.length`
+    """
+    line = _one_line(value).replace("`", "'").replace("|", r"\|")
+    return f"`{line}`" if line else ""
+
+
+def _value(value: Any) -> str:
+    """A setting as the YAML of a configuration file spells it.
+
+    >>> _value(None), _value(True), _value(3e-4), _value(())
+    ('null', 'true', '0.0003', '[]')
+    """
+    plain = {True: "true", False: "false", None: "null"}
+    if value is None or isinstance(value, bool):
+        return plain[value]
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_value, value))}]"
+    return str(value)
+
+
+def _flatten(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested settings under their dotted keys; already dotted ones stay as they are.
+
+    >>> _flatten({"task": "answer", "windows": {"length": 384, "stride": 128}})
+    {'task': 'answer', 'windows.length': 384, 'windows.stride': 128}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flatten(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return flat
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; the cells must be safe already.
+
+    >>> print(_table(["score", "value"], [["F1", "71.25"]]))
+    | score | value |
+    |---|---|
+    | F1 | 71.25 |
+    """
+    rule = "|" + "---|" * len(head)
+    return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)])

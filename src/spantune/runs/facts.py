@@ -1,0 +1,83 @@
+"""`spantune.json`: everything about a run that is not weights."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import ValidationError
+
+from spantune.config import Config
+from spantune.data import Record
+from spantune.errors import RunError
+
+FORMAT = 1
+PACKAGES = ("spantune", "torch", "transformers", "tokenizers")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a run comes from and what it reached, for those who look at it later.
+
+    `train` and `held_out` are the records themselves: their hashes are kept, so that nobody evaluates on what was trained
+    on. `scores` and `untuned` are percent on the held-out records, after and before fine-tuning.
+    """
+
+    train: Sequence[Record] = ()
+    held_out: Sequence[Record] = ()
+    data_names: tuple[str, ...] = ()
+    split: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    untuned: Mapping[str, float] | None = None
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """The content of `spantune.json`. `config` is whole: every setting as it was used."""
+
+    task: str
+    config: Config
+    labels: tuple[str, ...]
+    answer_length: int
+    may_abstain: bool
+    threshold: float
+    data: Mapping[str, Any]
+    scores: Mapping[str, float]
+    untuned_scores: Mapping[str, float] | None
+    choices: tuple[Mapping[str, Any], ...]
+    versions: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """The text of the file."""
+        record = {"format": FORMAT, **asdict(self), "config": self.config.model_dump(mode="json")}
+        return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> "RunFacts":
+        """The inverse of `to_json`. Raises `RunError` for a file of another format, or a damaged one."""
+        try:
+            record = json.loads(text)
+            found = record.pop("format")
+            if found != FORMAT:
+                raise RunError(
+                    f"{source} has format {found!r}",
+                    expected=f"format {FORMAT}, which this spantune reads",
+                    next_move="update spantune, or train again with this version",
+                )
+            record["config"] = Config.model_validate(record["config"])
+            record["labels"], record["choices"] = tuple(record["labels"]), tuple(record["choices"])
+            return cls(**record)
+        except (AttributeError, KeyError, TypeError, ValueError, ValidationError) as error:
+            raise RunError(
+                f"{source} cannot be read: {str(error).splitlines()[0]}",
+                expected="spantune.json as spantune train writes it",
+                next_move="restore the file from a copy, or train again",
+            ) from None
+
+
+def installed_versions() -> dict[str, str]:
+    """The versions of Python and of the packages that a result depends on."""
+    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}

@@ -1,0 +1,237 @@
+"""The folder of a run: written beside the place and moved in when whole, `spantune.json` last."""
+
+import contextlib
+import json
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from spantune.config import Config
+from spantune.data import Record, fingerprint, record_hash
+from spantune.errors import OutputError, RunError
+from spantune.models import load_tokenizer, open_classifier, open_reader
+from spantune.models.loading import quiet
+from spantune.runs.card import CardFacts, model_card
+from spantune.runs.facts import Provenance, RunFacts, installed_versions
+from spantune.training import FineTuned, History
+from spantune.training.curves import save_curves
+
+FACTS, HISTORY, CURVES, CARD, TRAINED_ON = "spantune.json", "history.json", "curves.png", "README.md", "trained-on.txt"
+CHECKPOINTS = "checkpoints"
+OPENERS = {"answer": open_reader, "classify": open_classifier}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run, loaded: the model in evaluation mode, its tokenizer, its facts and its history."""
+
+    folder: Path
+    model: Any
+    tokenizer: Any
+    facts: RunFacts
+    history: History
+
+
+def claim_folder(folder: Path | str, *, resume: bool = False) -> Path:
+    """Make sure that a run can be written to `folder`, before hours are spent on it; gives its checkpoints folder.
+
+    The folder may be new, empty, or hold the checkpoints of an interrupted run, which only `resume` continues. Raises
+    `RunError` for a folder with anything else in it, `OutputError` for one that cannot be written to.
+    """
+    folder = Path(folder)
+    if (folder / FACTS).exists():
+        raise RunError(
+            f"{folder} holds a finished run",
+            expected="a new or empty folder",
+            next_move="choose another --out, or remove the folder first",
+        )
+    held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    others = [name for name in held if name != CHECKPOINTS]
+    if others or (folder.exists() and not folder.is_dir()):
+        raise RunError(
+            f"{folder} holds {', '.join(others[:3])}" if others else f"{folder} is a file",
+            expected="a new or empty folder",
+            next_move="choose another --out",
+        )
+    if held and not resume and any((folder / CHECKPOINTS).iterdir()):
+        raise RunError(
+            f"{folder} holds the checkpoints of an interrupted run",
+            expected="a new or empty folder, or --resume",
+            next_move="add --resume to go on from the last checkpoint, or choose another --out",
+        )
+    if resume and not held:
+        raise RunError(
+            f"{folder} holds nothing to resume",
+            expected="the --out folder of an interrupted run",
+            next_move="check the path, or leave --resume away",
+        )
+    with written(folder):
+        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    return folder / CHECKPOINTS
+
+
+def save_run(
+    folder: Path | str,
+    model: Any,
+    tokenizer: Any,
+    config: Config,
+    result: FineTuned,
+    provenance: Provenance | None = None,
+) -> Path:
+    """Write the folder of a finished run. It loads with plain `AutoModelForQuestionAnswering` and `AutoTokenizer`.
+
+    Beside the model: `spantune.json` (versions, every setting, data fingerprints, scores), `history.json`, `curves.png`, a
+    model card, and the hashes of the training records. Everything is written beside its place and moved in when whole;
+    checkpoints below the folder are removed then. Raises `OutputError` when something cannot be written, and leaves the
+    folder as it was.
+    """
+    folder, provenance = Path(folder), provenance or Provenance()
+    facts = _facts(model, config, result, provenance)
+    staging = folder / f".staging-{secrets.token_hex(4)}"
+    with written(folder):
+        try:
+            staging.mkdir(parents=True)
+            with quiet():
+                model.save_pretrained(staging, safe_serialization=True)
+                tokenizer.save_pretrained(staging)
+            (staging / HISTORY).write_text(json.dumps(result.history.as_dict(), indent=2) + "\n", encoding="utf-8")
+            save_curves(result.history, staging / CURVES)
+            (staging / CARD).write_text(_card(folder.name, facts, result.history, provenance), encoding="utf-8")
+            hashes = sorted({record_hash(record) for record in provenance.train})
+            (staging / TRAINED_ON).write_text("".join(f"{one}\n" for one in hashes), encoding="ascii")
+            (staging / FACTS).write_text(facts.to_json(), encoding="utf-8")
+            for path in sorted(staging.iterdir(), key=lambda path: path.name == FACTS):
+                path.replace(folder / path.name)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    return folder
+
+
+def load_run(folder: Path | str, task: str | None = None) -> Run:
+    """Load a finished run and verify that it is whole.
+
+    Raises `RunError` when the folder is missing, unfinished, of another task than `task`, or its weights are damaged;
+    `ModelError` when weights are missing.
+    """
+    folder = Path(folder)
+    facts = read_facts(folder)
+    if task is not None and facts.task != task:
+        raise RunError(
+            f"{folder} is a run of the task {facts.task!r}",
+            expected=f"a run of the task {task!r}",
+            next_move="give a folder that was trained for it",
+        )
+    with _damage_told(folder):
+        for weights in sorted(folder.glob("*.safetensors")):
+            with safe_open(weights, "np") as handle:
+                handle.keys()
+        history = History.from_dict(json.loads((folder / HISTORY).read_text(encoding="utf-8")))
+    model = OPENERS[facts.task](str(folder))
+    return Run(folder, model, load_tokenizer(str(folder)), facts, history)
+
+
+def read_facts(folder: Path | str) -> RunFacts:
+    """The facts of a finished run, without its weights. Raises `RunError` for a folder that is not one."""
+    folder = Path(folder)
+    file = folder / FACTS
+    if not file.is_file():
+        interrupted = (folder / CHECKPOINTS).is_dir()
+        raise RunError(
+            f"{folder} is {'an interrupted run' if interrupted else 'not a run folder' if folder.is_dir() else 'not there'}",
+            expected=f"the folder of a finished run, with {FACTS} in it",
+            next_move="finish it with spantune train … --resume"
+            if interrupted
+            else "give the --out folder of a spantune train command",
+        )
+    with _damage_told(folder):
+        text = file.read_text(encoding="utf-8")
+    return RunFacts.from_json(text, str(file))
+
+
+def trained_on(folder: Path | str, records: Iterable[Record]) -> list[Record]:
+    """Those of `records` that the run was trained on: same question and context, or same text."""
+    file = Path(folder) / TRAINED_ON
+    with _damage_told(Path(folder)):
+        known = set(file.read_text(encoding="ascii").split()) if file.is_file() else set()
+    return [record for record in records if record_hash(record) in known]
+
+
+@contextlib.contextmanager
+def written(folder: Path) -> Iterator[None]:
+    """Whatever goes wrong while a folder is written, told as `OutputError`; safetensors has its own name for a full disk."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error).splitlines()[0]
+        raise OutputError(
+            f"{folder} could not be written: {reason}",
+            expected="a folder you may write to, on a disk with room for the model",
+            next_move="free some space, or choose another folder; nothing half-written was left behind",
+        ) from error
+
+
+@contextlib.contextmanager
+def _damage_told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, SafetensorError) as error:
+        raise RunError(
+            f"{folder} is damaged: {str(error).splitlines()[0]}",
+            expected="the folder as spantune train wrote it",
+            next_move="restore it from a copy, or train again",
+        ) from error
+
+
+def _facts(model: Any, config: Config, result: FineTuned, provenance: Provenance) -> RunFacts:
+    return RunFacts(
+        task="answer" if result.answer_length else "classify",
+        config=config.model_copy(update={"training": result.config}),
+        labels=tuple(model.config.id2label.values()) if not result.answer_length else (),
+        answer_length=config.windows.answer_length or result.answer_length,
+        may_abstain=result.may_abstain,
+        threshold=provenance.threshold,
+        data={
+            "names": list(provenance.data_names),
+            "split": provenance.split,
+            "train": _described(provenance.train),
+            "held_out": _described(provenance.held_out),
+        },
+        scores=dict(provenance.scores),
+        untuned_scores=None if provenance.untuned is None else dict(provenance.untuned),
+        choices=tuple(asdict(choice) for choice in result.choices),
+        versions=installed_versions(),
+    )
+
+
+def _described(records: Sequence[Record]) -> dict[str, Any]:
+    return {"count": len(records), "fingerprint": fingerprint(records) if records else None}
+
+
+def _card(name: str, facts: RunFacts, history: History, provenance: Provenance) -> str:
+    base = facts.config.model.name
+    prints = {part: facts.data[part]["fingerprint"] for part in ("train", "held_out") if facts.data[part]["count"]}
+    return model_card(
+        CardFacts(
+            name=name,
+            task="answer" if facts.task == "answer" else "classify",
+            base_model=base,
+            base_is_folder=Path(base).expanduser().is_dir(),
+            train_count=len(provenance.train),
+            held_out_count=len(provenance.held_out),
+            data_names=[Path(name).name for name in provenance.data_names],
+            data_fingerprints=prints,
+            seed=facts.config.training.seed,
+            config=facts.config.model_dump(mode="json"),
+            versions=facts.versions,
+            scores=facts.scores,
+            untuned_scores=facts.untuned_scores,
+            history=history,
+            picture=CURVES,
+        )
+    )

@@ -1,0 +1,213 @@
+"""In: the name of a task. Out: the same few functions for each of them. Does not know: HTTP, the command line.
+
+`answer` is extractive question answering, `classify` is text classification. A task is a row of `TASKS`; the road asks the
+row and never the name.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from spantune.config import Config
+from spantune.data import Record
+from spantune.errors import DataError
+from spantune.evaluation import LabelScores, Scores, best_threshold, score_answers, score_labels
+from spantune.features import SpanScores, Windows, encode, encode_texts, select_windows
+from spantune.features.batches import collate_spans
+from spantune.inference import Answer, Classifier, Prediction, Reader
+from spantune.inference.reader import ReaderSettings, by_example
+from spantune.models import load_classifier, load_reader, score_texts, score_windows
+from spantune.training import Held, class_losses, span_accuracy, span_losses
+from spantune.training.fine_tuning import longest_answer
+
+Tick = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Held-out data, measured: what training wants to know, the whole scores, and the predictions they come from."""
+
+    held: Held
+    scores: Scores | LabelScores
+    predictions: tuple[Any, ...]
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the road needs to know about a task.
+
+    `headline` is the score that decides which epoch is best, `shown` are the scores that people look at first.
+    """
+
+    name: str
+    headline: str
+    shown: tuple[str, ...]
+    load_model: Callable[[Config, Sequence[Record]], Any]
+    encode: Callable[[Sequence[Record], Any, Any, Config], Windows]
+    predictor: Callable[[Any, Any, Config, Windows], Any]
+    open: Callable[[Path], Any]
+    predict: Callable[[Any, Iterable[Any], Tick | None], Iterator[Any]]
+    measure: Callable[[Any, Windows, Sequence[Record], Config, Tick | None], Measured]
+    score: Callable[[Sequence[Any], Iterable[Any]], Scores | LabelScores]
+    tuned: Callable[[Any, Measured], Any]
+    errors: Callable[[Sequence[Any], Sequence[Any], Any], list[dict[str, Any]]]
+
+
+# -- answer ------------------------------------------------------------------------------------------------------------
+
+
+def _load_reader(config: Config, _: Sequence[Record]) -> Any:
+    return load_reader(config.model, config.training.seed)
+
+
+def _encode_questions(records: Sequence[Any], tokenizer: Any, _: Any, config: Config) -> Windows:
+    return encode(records, tokenizer, config.windows)
+
+
+def _reader(model: Any, tokenizer: Any, config: Config, train: Windows) -> Reader:
+    settings = ReaderSettings(
+        windows=config.windows,
+        answer_length=config.windows.answer_length or longest_answer(train),
+        may_abstain=train.unanswerable > 0,
+    )
+    return Reader(model, tokenizer, settings)
+
+
+def _answer(reader: Reader, records: Iterable[Any], tick: Tick | None) -> Iterator[Answer]:
+    return reader.answer_many(records, progress=tick)
+
+
+def _measure_answers(reader: Reader, windows: Windows, records: Sequence[Any], config: Config, tick: Tick | None) -> Measured:
+    """One forward pass gives all of it: loss and token-span accuracy of the windows, answers and scores of the questions.
+
+    Loss and accuracy are taken over the windows that training would choose, so that the two losses can be compared.
+    """
+    compared = np.zeros(len(windows), dtype=bool)
+    compared[select_windows(windows, config.training.negatives, config.training.seed).indices] = True
+    losses: list[float] = []
+    hits: list[bool] = []
+    found: list[SpanScores] = []
+    for batch in score_windows(reader.model, windows, tick):
+        found += reader.decode(windows, batch, top=1)
+        rows = compared[batch.indices]
+        if rows.any():
+            start, end = torch.from_numpy(batch.start[rows]), torch.from_numpy(batch.end[rows])
+            spans = torch.from_numpy(collate_spans(windows, batch.indices[rows]))
+            candidates = torch.from_numpy(batch.candidates[rows])
+            losses += span_losses(start, end, spans, candidates).tolist()
+            hits += span_accuracy(start, end, spans, candidates).tolist()
+    grouped = by_example(windows, found)
+    answers = tuple(reader.choose(record, scores) for record, scores in zip(records, grouped, strict=True))
+    scores = score_answers(records, answers)
+    held = Held(
+        loss=float(np.mean(losses)) if losses else None,
+        scores={"exact_match": scores.exact_match, "f1": scores.f1},
+        span_accuracy=100 * float(np.mean(hits)) if hits else None,
+    )
+    threshold = _threshold(reader, records, answers) if reader.settings.may_abstain else 0.0
+    return Measured(held, scores, answers, threshold)
+
+
+def _threshold(reader: Reader, records: Sequence[Any], answers: Sequence[Answer]) -> float:
+    """The threshold for "no answer" that gives these records the best F1, when they hold both kinds of question."""
+    answerable = [not record.is_impossible for record in records]
+    if all(answerable) or not any(answerable):
+        return reader.settings.threshold
+    always = tuple(replace(a, text=a.alternatives[0].text) if a.alternatives else a for a in answers)
+    f1 = [question.f1 for question in score_answers(records, always).per_question]
+    return best_threshold([answer.no_answer_score for answer in answers], f1, answerable).value
+
+
+def _with_threshold(reader: Reader, measured: Measured) -> Reader:
+    return reader.with_threshold(measured.threshold)
+
+
+def _wrong_answers(records: Sequence[Any], _: Sequence[Any], scores: Any) -> list[dict[str, Any]]:
+    questions = {record.id: record.question for record in records}
+    return [{**row, "question": questions[row["id"]]} for row in scores.as_rows()]
+
+
+# -- classify ----------------------------------------------------------------------------------------------------------
+
+
+def _load_classifier(config: Config, train: Sequence[Any]) -> Any:
+    labels = sorted({record.label for record in train if record.label is not None})
+    if len(labels) < 2:
+        raise DataError(
+            f"{len(labels)} distinct labels in the training data",
+            expected="at least two",
+            next_move="check which column holds the labels with spantune check",
+        )
+    return load_classifier(config.model, labels, config.training.seed)
+
+
+def _encode_labelled(records: Sequence[Any], tokenizer: Any, model: Any, config: Config) -> Windows:
+    return encode_texts(records, tokenizer, config.windows, model.config.label2id)
+
+
+def _classifier(model: Any, tokenizer: Any, config: Config, _: Windows) -> Classifier:
+    return Classifier(model, tokenizer, config.windows)
+
+
+def _label(classifier: Classifier, records: Iterable[Any], tick: Tick | None) -> Iterator[Prediction]:
+    return classifier.predict_many(records, progress=tick)
+
+
+def _measure_labels(classifier: Classifier, windows: Windows, records: Sequence[Any], _: Config, tick: Tick | None) -> Measured:
+    assert windows.targets is not None  # encoded with the model's classes
+    logits = np.zeros((len(windows), len(classifier.labels)), dtype=np.float32)
+    for batch in score_texts(classifier.model, windows, tick):
+        logits[batch.indices] = batch.logits
+    predictions = tuple(classifier.choose(record.id, row) for record, row in zip(records, logits, strict=True))
+    scores = score_labels(records, predictions)
+    loss = class_losses(torch.from_numpy(logits), torch.from_numpy(windows.targets)).mean().item()
+    return Measured(Held(loss, {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}), scores, predictions)
+
+
+def _unchanged(classifier: Classifier, _: Measured) -> Classifier:
+    return classifier
+
+
+def _wrong_labels(records: Sequence[Any], predictions: Sequence[Any], _: Any) -> list[dict[str, Any]]:
+    return [
+        {"id": record.id, "text": record.text, "label": record.label, "predicted": one.label, "probability": one.probability}
+        for record, one in zip(records, predictions, strict=True)
+        if one.label != record.label
+    ]
+
+
+TASKS: Mapping[str, Task] = {
+    "answer": Task(
+        name="answer",
+        headline="f1",
+        shown=("exact_match", "f1", "precision", "recall"),
+        load_model=_load_reader,
+        encode=_encode_questions,
+        predictor=_reader,
+        open=Reader.load,
+        predict=_answer,
+        measure=_measure_answers,
+        score=score_answers,
+        tuned=_with_threshold,
+        errors=_wrong_answers,
+    ),
+    "classify": Task(
+        name="classify",
+        headline="macro_f1",
+        shown=("accuracy", "macro_f1"),
+        load_model=_load_classifier,
+        encode=_encode_labelled,
+        predictor=_classifier,
+        open=Classifier.load,
+        predict=_label,
+        measure=_measure_labels,
+        score=score_labels,
+        tuned=_unchanged,
+        errors=_wrong_labels,
+    ),
+}

@@ -1,0 +1,129 @@
+"""The Hugging Face Trainer, composed: our windows, order, loss and held-out measurement; everything else is its own.
+
+The subclass overrides three methods and adds no state of training: torchrun, Accelerate, mixed precision and the tracking
+integrations work as users of the Trainer know them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+from transformers import Trainer
+
+from spantune.features import Windows, collate
+from spantune.features.batches import collate_spans, shuffled_by_length
+from spantune.features.windows import Integers
+from spantune.models import to_model_inputs
+from spantune.training.losses import class_losses, span_losses
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is learned: the arrays that the loss needs beside the model's inputs, and the loss of each window of a batch."""
+
+    targets: Callable[[Windows, Integers, Mapping[str, Integers]], dict[str, Integers]]
+    losses: Callable[[Any, Mapping[str, Tensor]], Tensor]
+
+
+def _span_targets(windows: Windows, indices: Integers, batch: Mapping[str, Integers]) -> dict[str, Integers]:
+    return {"spans": collate_spans(windows, indices), "candidates": batch["candidates"]}
+
+
+def _span_losses(outputs: Any, targets: Mapping[str, Tensor]) -> Tensor:
+    return span_losses(outputs["start_logits"], outputs["end_logits"], targets["spans"], targets["candidates"])
+
+
+def _class_targets(windows: Windows, indices: Integers, batch: Mapping[str, Integers]) -> dict[str, Integers]:
+    assert windows.targets is not None  # the objective was chosen because they are there
+    return {"classes": windows.targets[indices]}
+
+
+def _class_losses(outputs: Any, targets: Mapping[str, Tensor]) -> Tensor:
+    return class_losses(outputs["logits"], targets["classes"])
+
+
+SPANS = Objective(_span_targets, _span_losses)
+CLASSES = Objective(_class_targets, _class_losses)
+
+
+def objective_of(windows: Windows) -> Objective:
+    """Classes for windows that carry them, spans for all others."""
+    return SPANS if windows.targets is None else CLASSES
+
+
+class WindowNumbers(Dataset[int]):
+    """The numbers of the windows; the collator reads the flat arrays itself, a batch at a time."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+class LengthOrder(Sampler[int]):
+    """A new order each epoch, near-uniform lengths in a batch, the same for the same seed: see `shuffled_by_length`."""
+
+    def __init__(self, lengths: Integers, batch_size: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(shuffled_by_length(self.lengths, self.batch_size, self.seed, self.epoch).tolist())
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer before each epoch, after a resume too."""
+        self.epoch = epoch
+
+
+def collator(windows: Windows, names: frozenset[str]) -> Callable[[list[int]], dict[str, Any]]:
+    """A data collator: numbers of windows in, the model's inputs and the objective's targets out."""
+    objective = objective_of(windows)
+
+    def batch_of(numbers: list[int]) -> dict[str, Any]:
+        indices = np.asarray(numbers)
+        arrays = collate(windows, indices)
+        targets = objective.targets(windows, indices, arrays)
+        return {**to_model_inputs(arrays, names), "targets": {name: torch.from_numpy(one) for name, one in targets.items()}}
+
+    return batch_of
+
+
+class ComposedTrainer(Trainer):
+    """The Trainer with our loss, our order and a held-out measurement that is handed in."""
+
+    loss_is_scaled_for_ga = False  # the loss is a mean over its batch; the Trainer divides by the accumulation steps
+
+    def __init__(self, *, windows: Windows, measure: Callable[[Any], Mapping[str, float]] | None, **arguments: Any) -> None:
+        self.windows: Windows = windows
+        self.objective: Objective = objective_of(windows)
+        self.measure = measure
+        super().__init__(**arguments)
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The mean of the objective's losses over the batch."""
+        outputs = model(**{name: value for name, value in inputs.items() if name != "targets"})
+        loss = self.objective.losses(outputs, inputs["targets"]).mean()
+        return (loss, outputs) if return_outputs else loss
+
+    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
+        """Measure held-out data with the callable handed in, and tell the callbacks (best epoch, early stopping, logs)."""
+        measured = self.measure(self.model) if self.measure is not None else {}
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in measured.items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return LengthOrder(self.windows.lengths, self.args.train_batch_size, self.args.seed)

@@ -1,0 +1,242 @@
+"""`fine_tune`: the one call of this room."""
+
+import contextlib
+import json
+import math
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback, TrainingArguments
+
+from spantune.config import TrainingConfig
+from spantune.errors import EmptyDataError, OutputError, RunError
+from spantune.features import Windows, select_windows
+from spantune.models import check_window_fits, hidden_size, input_names
+from spantune.models.loading import quiet
+from spantune.training.composed import ComposedTrainer, WindowNumbers, collator
+from spantune.training.defaults import Choice, resolve_training
+from spantune.training.history import History
+from spantune.training.trace import TraceCallback
+
+SHORTEST_LIMIT = 30  # tokens; the usual limit of extractive readers
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What held-out data says about a model: mean loss in nats, scores and span accuracy in percent."""
+
+    loss: float | None
+    scores: Mapping[str, float]
+    span_accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuned:
+    """A fine-tuned model and how it came to be.
+
+    `notes` says in plain words what was left out of the windows. `answer_length` is the longest answer, in tokens, that the
+    labels teach (0 for classification), `may_abstain` whether they hold unanswerable questions.
+    """
+
+    model: Any
+    history: History
+    config: TrainingConfig
+    choices: tuple[Choice, ...]
+    windows: int
+    notes: tuple[str, ...]
+    answer_length: int
+    may_abstain: bool
+
+
+def fine_tune(
+    model: Any,
+    windows: Windows,
+    config: TrainingConfig | None = None,
+    *,
+    evaluate: Callable[[Any], Held] | None = None,
+    headline: str = "f1",
+    checkpoints: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    on_start: Callable[[tuple[Choice, ...]], None] | None = None,
+    on_epoch: Callable[[History], None] | None = None,
+) -> FineTuned:
+    """Fine-tune `model` on `windows` with the Hugging Face Trainer; the model is changed in place.
+
+    `evaluate` measures the model on held-out data after each epoch; `headline` names the score among `Held.scores` that
+    decides: the best epoch is restored at the end, and training stops early when it no longer rises. Without `evaluate` the
+    last epoch stays. `checkpoints` is a folder to save to after each epoch and to resume from; without it nothing stays on
+    disk. `progress` is told (steps done, steps in all), `on_start` what was chosen, `on_epoch` the history so far.
+
+    Raises `EmptyDataError` when no window is left to train on, `WindowError` when windows are longer than the model's
+    positions, `RunError` when `resume` finds no usable checkpoint, `OutputError` when a checkpoint cannot be written.
+    """
+    config = config or TrainingConfig()
+    check_window_fits(int(windows.lengths.max(initial=0)), model)
+    chosen, notes = _training_windows(windows, config)
+    resolved = resolve_training(config, hidden_size(model), len(chosen))
+    if on_start is not None:
+        on_start(resolved.choices)
+    with _folder(checkpoints) as folder:
+        trace = TraceCallback(headline, len(chosen), progress, on_epoch, config.save_steps)
+        trainer = ComposedTrainer(
+            model=model,
+            args=_arguments(resolved.config, folder, len(chosen), headline, bool(evaluate), keep_optimiser=bool(checkpoints)),
+            data_collator=collator(chosen, input_names(model)),
+            train_dataset=WindowNumbers(len(chosen)),
+            eval_dataset=WindowNumbers(0) if evaluate else None,  # the Trainer asks for one; `evaluate` has its own
+            windows=chosen,
+            measure=_measure(evaluate, headline),
+            callbacks=[trace, *_early_stopping(config, bool(evaluate))],
+        )
+        trainer.remove_callback(ProgressCallback)
+        trainer.remove_callback(PrinterCallback)
+        with _disk_errors(folder), quiet():
+            trainer.train(resume_from_checkpoint=str(_to_resume(folder)) if resume else None)
+    history = replace(trace.history, stopped_early=len(trace.history.epochs) < (resolved.config.epochs or 0))
+    return FineTuned(
+        model=model.eval(),
+        history=history,
+        config=resolved.config,
+        choices=resolved.choices,
+        windows=len(chosen),
+        notes=notes,
+        answer_length=longest_answer(windows),
+        may_abstain=windows.unanswerable > 0,
+    )
+
+
+def longest_answer(windows: Windows) -> int:
+    """The length in tokens that all but the longest half percent of the labelled answers keep to; 30 at least.
+
+    A limit that no answer needs lets noise in; a limit of 30 cuts off the long answers of reports and contracts.
+    """
+    owner = np.repeat(np.arange(len(windows)), np.diff(windows.span_bounds))
+    answers = windows.spans[windows.spans[:, 0] != windows.null[owner]]
+    lengths = answers[:, 1] - answers[:, 0] + 1
+    if not len(lengths):
+        return 0 if windows.targets is not None else SHORTEST_LIMIT
+    return max(SHORTEST_LIMIT, int(np.ceil(np.quantile(lengths, 0.995))))
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint below `folder` that is whole: weights, optimiser and trainer state are there and readable."""
+    numbered = [(int(path.name.rpartition("-")[2]), path) for path in folder.glob("checkpoint-*") if path.name[11:].isdigit()]
+    return next((path for _, path in sorted(numbered, reverse=True) if _is_whole(path)), None)
+
+
+def _training_windows(windows: Windows, config: TrainingConfig) -> tuple[Windows, tuple[str, ...]]:
+    notes = windows.lost.sentences()
+    if windows.targets is None:
+        selection = select_windows(windows, config.negatives, config.seed)
+        windows, notes = windows.take(selection.indices), notes + selection.sentences()
+    if not len(windows):
+        raise EmptyDataError(
+            "no window is left to train on",
+            expected="labelled records whose answers fit into a window",
+            next_move="run spantune check on the data; " + ("; ".join(notes) or "the data has no labels"),
+        )
+    return windows, notes
+
+
+def _arguments(
+    config: TrainingConfig, folder: Path, windows: int, headline: str, measured: bool, *, keep_optimiser: bool
+) -> TrainingArguments:
+    assert config.epochs is not None and config.learning_rate is not None  # resolve_training filled them in
+    steps = math.ceil(math.ceil(windows / config.batch_size) / config.gradient_accumulation) * config.epochs
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        per_device_train_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation,
+        warmup_steps=round(config.warmup_ratio * steps),
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        bf16=config.precision == "bf16",
+        seed=config.seed,
+        use_cpu=not torch.cuda.is_available(),
+        eval_strategy="epoch" if measured else "no",
+        save_strategy="epoch" if measured or keep_optimiser else "no",
+        save_total_limit=2,
+        save_only_model=not keep_optimiser,
+        load_best_model_at_end=measured,
+        metric_for_best_model=f"eval_{headline}" if measured else None,
+        greater_is_better=True if measured else None,
+        logging_strategy="epoch",
+        logging_nan_inf_filter=False,
+        report_to=list(config.report_to) or "none",
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        disable_tqdm=True,
+    )
+
+
+def _early_stopping(config: TrainingConfig, measured: bool) -> list[Any]:
+    patience = config.early_stopping
+    return [EarlyStoppingCallback(early_stopping_patience=patience)] if measured and patience else []
+
+
+def _measure(evaluate: Callable[[Any], Held] | None, headline: str) -> Callable[[Any], Mapping[str, float]] | None:
+    if evaluate is None:
+        return None
+
+    def measured(model: Any) -> Mapping[str, float]:
+        held = evaluate(model)
+        others = {"loss": held.loss, "span_accuracy": held.span_accuracy}
+        return {**held.scores, **{name: value for name, value in others.items() if value is not None}}
+
+    return measured
+
+
+@contextlib.contextmanager
+def _folder(checkpoints: Path | None) -> Iterator[Path]:
+    if checkpoints is not None:
+        yield checkpoints
+        return
+    with tempfile.TemporaryDirectory(prefix="spantune-") as temporary:
+        yield Path(temporary)
+
+
+@contextlib.contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """A full disk while a checkpoint is written, told as such; safetensors reports it under its own name."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
+            yield
+    except Exception as error:
+        if not isinstance(error, OSError) and "No space left" not in str(error) and "os error" not in str(error).lower():
+            raise
+        raise OutputError(
+            f"a checkpoint could not be written to {folder}: {str(error).splitlines()[0]}",
+            expected="room for two checkpoints with optimiser state, about six times the model's size",
+            next_move="free some space or give --out on another disk, then run the same command with --resume",
+        ) from error
+
+
+def _to_resume(folder: Path) -> Path:
+    found = last_checkpoint(folder)
+    if found is None:
+        raise RunError(
+            f"no whole checkpoint in {folder}",
+            expected="checkpoint-N folders of an interrupted run",
+            next_move="run without --resume to start from the beginning",
+        )
+    return found
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return (checkpoint / "optimizer.pt").is_file() and any(checkpoint.glob("*.safetensors"))

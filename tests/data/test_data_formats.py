@@ -1,0 +1,248 @@
+"""Files in: formats, encodings, and what each kind of damage is told as."""
+
+import csv
+import gzip
+import json
+import sys
+
+import pytest
+
+from spantune.data import read_examples
+from spantune.data.files import FORMATS
+from spantune.errors import EmptyDataError, MissingDataError, MissingExtraError, UnreadableDataError
+
+RECORD = {"id": "1", "question": "Who?", "context": "It was Ada.", "answer": "Ada", "answer_start": 7}
+CSV = "id,question,context,answer,answer_start\n1,Who?,It was Ada.,Ada,7\n"
+
+
+def parquet_bytes(records):
+    import pyarrow
+    import pyarrow.parquet
+
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(records), sink)
+    return sink.getvalue().to_pybytes()
+
+
+CONTENTS = {
+    ".json": json.dumps([RECORD]).encode(),
+    ".jsonl": json.dumps(RECORD).encode(),
+    ".ndjson": json.dumps(RECORD).encode(),
+    ".csv": CSV.encode(),
+    ".tsv": CSV.replace(",", "\t").encode(),
+    ".tab": CSV.replace(",", "\t").encode(),
+    ".parquet": parquet_bytes([RECORD]),
+}
+
+
+def save(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize("suffix", CONTENTS)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_every_format_gives_the_same_record(tmp_path, suffix, zipped):
+    content = gzip.compress(CONTENTS[suffix]) if zipped else CONTENTS[suffix]
+    dataset = read_examples(save(tmp_path / ("data" + suffix + ".gz" * zipped), content))
+    (record,) = dataset
+    assert (record.id, record.question, record.context) == ("1", "Who?", "It was Ada.")
+    assert [(span.text, span.start) for span in record.answers] == [("Ada", 7)]
+    assert dataset.sources[0].format == FORMATS[suffix].name
+    assert dataset.task == "answer"
+
+
+def test_the_table_of_formats_is_covered():
+    assert set(CONTENTS) | {".txt"} == set(FORMATS)
+
+
+def test_label_text_lines(tmp_path):
+    dataset = read_examples(save(tmp_path / "a.txt", "0 no movement , no yuks\n\n1 a delight\nloner\n"))
+    assert [(record.label, record.text) for record in dataset] == [("0", "no movement , no yuks"), ("1", "a delight")]
+    assert [(problem.where, problem.code) for problem in dataset.problems] == [("line 4", "text_missing")]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv", ".tsv"])
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path, suffix):
+    dataset = read_examples(save(tmp_path / ("a" + suffix), b"\xef\xbb\xbf" + CONTENTS[suffix]))
+    assert dataset[0].id == "1"
+
+
+def test_gzip_is_known_by_its_bytes(tmp_path):
+    assert len(read_examples(save(tmp_path / "a.json", gzip.compress(CONTENTS[".json"])))) == 1
+
+
+@pytest.mark.parametrize("content", [gzip.compress(CONTENTS[".json"])[:-12], b"\x1f\x8bnonsense", b"[]"])
+def test_broken_gzip_is_told(tmp_path, content):
+    with pytest.raises(UnreadableDataError, match="gz"):
+        read_examples(save(tmp_path / "a.json.gz", content))
+
+
+def test_a_byte_that_is_not_utf8_is_told_with_its_place(tmp_path):
+    file = save(tmp_path / "a.txt", b"0 fine\n1 a sister\xf0city\n")
+    with pytest.raises(UnreadableDataError, match=r"byte 0xf0 at offset 17, line 2") as caught:
+        read_examples(file)
+    assert "iconv -f latin1" in caught.value.next_move
+
+
+def test_utf16_is_named(tmp_path):
+    with pytest.raises(UnreadableDataError, match="UTF-16"):
+        read_examples(save(tmp_path / "a.csv", CSV.encode("utf-16")))
+
+
+def test_broken_json_is_told_with_line_column_and_excerpt(tmp_path):
+    with pytest.raises(UnreadableDataError, match=r"(?s)line 3, column 7.*id.*next: *correct line 3") as caught:
+        read_examples(save(tmp_path / "a.json", '[\n{"id": 1},\n{"id" 2}]'))
+    assert "\n" not in caught.value.found
+
+
+def test_a_broken_line_costs_one_record(tmp_path):
+    good = json.dumps(RECORD)
+    dataset = read_examples(save(tmp_path / "a.jsonl", f'{good}\n{{"id": 2,\n\n{good.replace("1", "3")}\n'))
+    assert (dataset.read, len(dataset)) == (3, 2)
+    (problem,) = dataset.problems
+    assert (problem.where, problem.code, problem.outcome) == ("line 2", "line_not_json", "dropped")
+
+
+def test_no_line_of_a_jsonl_file_parses(tmp_path):
+    with pytest.raises(UnreadableDataError, match=r"no line of .* is JSON; line 1, column 1"):
+        read_examples(save(tmp_path / "a.jsonl", "one\ntwo\n"))
+
+
+def test_json_lines_under_the_name_of_json_and_the_other_way_round(tmp_path):
+    lines = read_examples(save(tmp_path / "a.json", "\n".join([json.dumps(RECORD)] * 2)))
+    assert (len(lines), lines.sources[0].format) == (2, "jsonl")
+    whole = read_examples(save(tmp_path / "b.jsonl", json.dumps([RECORD, RECORD], indent=1)))
+    assert (len(whole), whole.sources[0].format) == (2, "json")
+    lists = read_examples(save(tmp_path / "c.jsonl", "\n".join([json.dumps([RECORD])] * 2)))
+    assert (len(lists), lists[1].place.where) == (2, "line 2[0]")
+
+
+def test_text_after_the_json_value_is_told_as_such(tmp_path):
+    with pytest.raises(UnreadableDataError, match="Extra data at line 1"):
+        read_examples(save(tmp_path / "a.json", json.dumps(RECORD) + " and so on"))
+
+
+def test_a_line_separator_inside_a_text_does_not_end_a_json_line(tmp_path):
+    line = json.dumps(RECORD | {"context": "It was\u2028Ada.\x85"}, ensure_ascii=False)
+    assert read_examples(save(tmp_path / "a.jsonl", line))[0].context == "It was\u2028Ada.\x85"
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_a_million_brackets_are_told(tmp_path, suffix):
+    """Previously (in every reader built on `json.loads`) a RecursionError went up to the user."""
+    with pytest.raises(UnreadableDataError, match="too deep"):
+        read_examples(save(tmp_path / ("a" + suffix), "[" * 1_000_000))
+
+
+def test_a_number_of_5000_digits_is_told(tmp_path):
+    with pytest.raises(UnreadableDataError):
+        read_examples(save(tmp_path / "a.json", '[{"id": ' + "9" * 5000 + "}]"))
+
+
+def test_nan_is_null(tmp_path):
+    text = json.dumps(RECORD | {"answer": float("nan"), "id": float("nan")})
+    (record,) = read_examples(save(tmp_path / "a.json", f"[{text}]"))
+    assert (record.answers, record.id) == ((), "[0]")
+    (record,) = read_examples(save(tmp_path / "a.parquet", parquet_bytes([RECORD | {"answer_start": float("nan")}])))
+    assert record.answers[0].start is None
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_other_delimiters_of_csv_are_recognised(tmp_path, delimiter):
+    """Previously (transformers#22191) a CSV that a German spreadsheet wrote was one column."""
+    dataset = read_examples(save(tmp_path / "a.csv", CSV.replace(",", delimiter)))
+    assert dataset[0].answers[0].text == "Ada"
+
+
+def test_a_cell_longer_than_the_default_limit_of_csv(tmp_path):
+    """Previously `_csv.Error: field larger than field limit (131072)` ended the reading."""
+    before = csv.field_size_limit()
+    context = "It was Ada. " * 20_000
+    dataset = read_examples(save(tmp_path / "a.csv", f"question,context\nWho?,{context}\n"))
+    assert dataset[0].context == context
+    assert csv.field_size_limit() == before
+
+
+def test_line_ends_inside_cells_stay_and_lines_are_counted(tmp_path):
+    text = 'question,context,answer\r\nWho?,"It was\r\nAda.",Ada\r\n,,\r\nHow?,Well.,Well\r\n'
+    dataset = read_examples(save(tmp_path / "a.csv", text))
+    assert dataset[0].context == "It was\r\nAda."
+    assert [record.place.where for record in dataset] == ["line 2", "line 5"]
+
+
+def test_rows_with_too_few_or_too_many_cells_are_dropped(tmp_path):
+    text = "question,context,answer\nWho?,It was Ada, Ada, so,Ada\nWho?\nWho?,Ada.,Ada,,\n"
+    dataset = read_examples(save(tmp_path / "a.csv", text))
+    assert [(p.code, p.where, p.found[:7]) for p in dataset.problems] == [
+        ("wrong_number_of_cells", "line 2", "5 cells"),
+        ("wrong_number_of_cells", "line 3", "1 cells"),
+    ]
+    assert (dataset.read, len(dataset)) == (3, 1)
+
+
+def test_a_quote_that_never_ends_is_told_with_its_line(tmp_path):
+    """Previously `csv` swallowed the rest of the file into one cell, without a word."""
+    text = 'question,context\nWho?,Ada.\nWho?,"Ada.\nWho?,Ada.\n'
+    with pytest.raises(UnreadableDataError, match="row that starts at line 3"):
+        read_examples(save(tmp_path / "a.csv", text))
+
+
+def test_quotes_of_a_tsv_that_do_not_pair_up_are_letters(tmp_path):
+    dataset = read_examples(save(tmp_path / "a.tsv", 'text\tlabel\n"Hello" he said\t1\n5" nails\t0\n'))
+    assert [record.text for record in dataset] == ['"Hello" he said', '5" nails']
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", b""),
+        ("a.json.gz", gzip.compress(b"")),
+        ("a.jsonl", b"\n \n"),
+        ("a.csv", b"question,context\n"),
+        ("a.json", b"[]"),
+        ("a.json", b'{"data": []}'),
+        ("a.csv", b",,\n,,\n"),
+        ("a.csv", b"\xef\xbb\xbf"),
+    ],
+)
+def test_empty_files_are_told(tmp_path, name, content):
+    with pytest.raises(EmptyDataError):
+        read_examples(save(tmp_path / name, content))
+
+
+def test_a_missing_file_gets_the_nearest_name(tmp_path):
+    save(tmp_path / "train.json", "[]")
+    with pytest.raises(MissingDataError, match=r"did you mean .*train\.json\?"):
+        read_examples(tmp_path / "trian.json")
+    with pytest.raises(MissingDataError, match="exists as far as"):
+        read_examples(tmp_path / "no" / "such" / "train.json")
+
+
+def test_a_folder_and_an_impossible_path_are_told(tmp_path):
+    save(tmp_path / "train.json", "[]")
+    with pytest.raises(MissingDataError, match=r"is a folder with train\.json"):
+        read_examples(tmp_path)
+    with pytest.raises(MissingDataError, match="cannot be opened"):
+        read_examples("a\0.json")
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a", "a.gz"])
+def test_an_unknown_suffix_lists_the_known_ones(tmp_path, name):
+    content = gzip.compress(b"x") if name == "a.gz" else b"x"
+    with pytest.raises(UnreadableDataError, match=r"\.jsonl"):
+        read_examples(save(tmp_path / name, content))
+
+
+def test_broken_parquet_is_told(tmp_path):
+    with pytest.raises(UnreadableDataError, match="not Parquet"):
+        read_examples(save(tmp_path / "a.parquet", b"PAR1 nonsense"))
+
+
+@pytest.mark.parametrize(("module", "source"), [("pyarrow", "a.parquet"), ("datasets", "hub:owner/name")])
+def test_a_missing_extra_gives_the_install_line(tmp_path, monkeypatch, module, source):
+    save(tmp_path / "a.parquet", CONTENTS[".parquet"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'spantune\["):
+        read_examples(source)

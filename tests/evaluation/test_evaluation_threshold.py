@@ -1,0 +1,103 @@
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spantune.errors import EvaluationError
+from spantune.evaluation import Threshold, best_threshold
+
+
+def f1_at(value: float, scores: list[float], f1: list[float], has_answer: list[bool]) -> float:
+    """F1 in percent when the questions with a no-answer score of at most `value` are answered."""
+    earned = [
+        given if score <= value else float(not labelled) for score, given, labelled in zip(scores, f1, has_answer, strict=True)
+    ]
+    return 100 * math.fsum(earned) / len(scores)
+
+
+def official_search(scores: list[float], f1: list[float], has_answer: list[bool]) -> tuple[float, float]:
+    """The search of the SQuAD 2.0 script: answer one question more at a time, from the surest on."""
+    best = total = float(has_answer.count(False))
+    value = 0.0
+    for i in sorted(range(len(scores)), key=scores.__getitem__):
+        total += f1[i] - (not has_answer[i])
+        if total > best:
+            best, value = total, scores[i]
+    return value, 100 * best / len(scores)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_threshold_is_that_of_the_official_search(seed: int) -> None:
+    rng = random.Random(seed)
+    has_answer = [rng.random() < 0.5 for _ in range(2_000)]
+    means = [0.4 if labelled else 0.6 for labelled in has_answer]
+    # The tiny step keeps scores distinct: the official search is only right where none are equal.
+    scores = [min(max(rng.gauss(mean, 0.2), 0.0), 1.0) + i * 1e-9 for i, mean in enumerate(means)]
+    f1 = [rng.choice([0.0, 0.5, 2 / 3, 1.0, 1.0]) if labelled else 0.0 for labelled in has_answer]
+    value, best = official_search(scores, f1, has_answer)
+    threshold = best_threshold(scores, f1, has_answer)
+    assert threshold.value == value
+    assert threshold.f1 == pytest.approx(best, abs=1e-9)
+
+
+QUESTIONS = st.lists(
+    st.tuples(st.sampled_from([-2.5, 0.0, 0.5, 0.9, 7.0]), st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.booleans()),
+    min_size=1,
+    max_size=12,
+).filter(lambda rows: len({row[0] for row in rows}) > 1)
+
+
+@given(QUESTIONS)
+def test_no_threshold_is_better_and_the_f1_told_is_the_f1_got(rows: list[tuple[float, float, bool]]) -> None:
+    scores, f1, has_answer = (list(column) for column in zip(*rows, strict=True))
+    threshold = best_threshold(scores, f1, has_answer)
+    assert threshold.f1 == pytest.approx(f1_at(threshold.value, scores, f1, has_answer))
+    everything = [f1_at(value, scores, f1, has_answer) for value in [-math.inf, *scores]]
+    assert threshold.f1 == pytest.approx(max(everything))
+
+
+def test_equal_scores_are_answered_together() -> None:
+    """Previously (in the official script) the search could stop between two equal scores and promise their best F1."""
+    assert best_threshold([0.0, 0.5, 0.5], [1.0, 1.0, 0.0], [True, True, False]) == Threshold(0.0, pytest.approx(200 / 3))
+
+
+def test_never_answering_can_be_best_and_stays_below_in_single_precision() -> None:
+    scores = [0.1, 0.3]
+    threshold = best_threshold(scores, [0.0, 0.0], [False, True])
+    assert threshold.f1 == 50.0
+    assert math.isfinite(threshold.value)
+    assert not (np.float32(scores) <= np.float32(threshold.value)).any()
+
+
+def test_an_empty_answer_to_an_impossible_question_costs_nothing() -> None:
+    assert best_threshold([0.1, 0.2], [1.0, 1.0], [False, True]).f1 == 100.0
+
+
+def test_a_constant_no_answer_score_is_refused() -> None:
+    """Previously (in run_qa.py) every no-answer probability was 0, so thresholds were never tuned and nobody was told."""
+    with pytest.raises(EvaluationError, match="all 3 no-answer scores are 0") as raised:
+        best_threshold([0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [True, False, True])
+    assert "placeholder" in raised.value.next_move
+
+
+def test_one_kind_of_question_needs_no_spread_of_scores() -> None:
+    assert best_threshold([0.3, 0.3], [1.0, 0.5], [True, True]) == Threshold(0.3, 75.0)
+
+
+@pytest.mark.parametrize(
+    ("scores", "f1", "has_answer", "found"),
+    [
+        ([], [], [], "no-answer scores of shape (0,)"),
+        ([0.1, 0.2], [1.0], [True, False], "F1 of shape (1,)"),
+        ([0.1, float("nan")], [1.0, 0.0], [True, False], "no-answer score nan at position 1"),
+        ([0.1, 0.2], [100.0, 0.0], [True, False], "F1 from 0 to 100"),
+        ([0.1, 0.2], [float("nan"), 0.0], [True, False], "F1 from nan to nan"),
+    ],
+)
+def test_unusable_numbers_are_refused(scores: list[float], f1: list[float], has_answer: list[bool], found: str) -> None:
+    with pytest.raises(EvaluationError) as raised:
+        best_threshold(scores, f1, has_answer)
+    assert found in raised.value.found
