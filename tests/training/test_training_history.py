@@ -214,7 +214,7 @@ def test_the_trace_itself_loads_neither_torch_nor_matplotlib():
 import sys, types, spantune
 room = sys.modules["spantune.training"] = types.ModuleType("spantune.training")
 room.__path__ = [spantune.__path__[0] + "/training"]
-import spantune.runs_card, spantune.training.curves, spantune.training.observations
+import spantune.training.curves, spantune.training.observations
 print([name for name in ("torch", "transformers", "matplotlib") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

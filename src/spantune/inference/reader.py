@@ -97,7 +97,15 @@ class Reader:
         logits = sorted(score_windows(self.model, windows), key=lambda scores: int(scores.indices[0]))
         spans = [found for batch in logits for found in self.decode(windows, batch)]
         answer = self.choose(asked, spans, top)
-        return build_trace(asked, self.tokenizer, windows, logits, answer, self.settings.answer_length)
+        return build_trace(
+            asked,
+            self.tokenizer,
+            windows,
+            logits,
+            answer,
+            answer_length=self.settings.answer_length,
+            may_abstain=self.settings.may_abstain,
+        )
 
     def encode(self, examples: Sequence[Asked]) -> Windows:
         """The windows of `examples`, without labels."""

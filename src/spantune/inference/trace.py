@@ -1,6 +1,6 @@
 """The trace of one prediction: what the model was given, what it scored, and why the answer won. Values only, no rendering."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spantune.features import Candidate, Windows
-from spantune.features.spans import Floats, trim
+from spantune.features.spans import Floats, best_spans, trim
 from spantune.inference.answers import Answer, Asked
 from spantune.models import WindowScores
 
@@ -93,12 +93,20 @@ class Trace:
 
 
 def build_trace(
-    asked: Asked, tokenizer: Any, windows: Windows, batches: Sequence[WindowScores], answer: Answer, answer_length: int
+    asked: Asked,
+    tokenizer: Any,
+    windows: Windows,
+    batches: Sequence[WindowScores],
+    answer: Answer,
+    *,
+    answer_length: int,
+    may_abstain: bool,
 ) -> Trace:
-    """The trace of the windows of one question. `batches` are the logits of all of them."""
+    """The trace of the windows of one question. `batches` are the logits of all of them; the rest is the reader's."""
     shown: dict[int, TraceWindow] = {}
     pairs: list[_Pair] = []
     for batch in batches:
+        best = best_spans(windows, batch.indices, batch.start, batch.end, answer_length, PAIRED)
         for row, window in enumerate(int(index) for index in batch.indices):
             tokens = _tokens(tokenizer, windows, window)
             starts, ends = batch.start[row, : len(tokens)], batch.end[row, : len(tokens)]
@@ -113,12 +121,13 @@ def build_trace(
                 top_ends=_top_scores(tokens, ends, open_to),
                 no_answer_score=float(starts[null] + ends[null]),
             )
-            pairs += _pairs(asked.context, windows, window, tokens, starts, ends, answer_length)
+            valid = {(one.first, one.last) for one in best[row].candidates}
+            pairs += _pairs(asked.context, windows, window, tokens, starts, ends, valid)
     return Trace(
         question=asked.question,
         context=asked.context,
         windows=tuple(shown[window] for window in sorted(shown)),
-        candidates=_judged(pairs, answer, min(one.no_answer_score for one in shown.values()), answer_length),
+        candidates=_judged(pairs, _none(answer, shown.values(), may_abstain), answer, answer_length),
         answer=answer,
     )
 
@@ -141,7 +150,8 @@ def _tokens(tokenizer: Any, windows: Windows, window: int) -> tuple[TraceToken, 
     low, high = int(windows.bounds[window]), int(windows.bounds[window + 1])
     first, past = (int(edge) for edge in windows.context[window])
     ids = windows.input_ids[low:high].tolist()
-    special = set(tokenizer.all_special_ids)
+    named = (getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "cls", "sep", "pad", "mask"))
+    special = set(tokenizer.all_special_ids) - ({tokenizer.unk_token_id} - {*named})  # an unknown word is no special token
     names = tokenizer.convert_ids_to_tokens(ids)
 
     def token(position: int) -> TraceToken:
@@ -178,13 +188,11 @@ def _pairs(
     tokens: Sequence[TraceToken],
     starts: Floats,
     ends: Floats,
-    answer_length: int,
+    valid: set[tuple[int, int]],
 ) -> Iterator[_Pair]:
-    """The pairs of the highest starts and ends, wherever they point, and the best start with its own best valid end."""
+    """The pairs of the highest starts and ends, wherever they point, and the best `valid` ones: the answer is one of these."""
     first, past = (int(edge) for edge in windows.context[window])
-    at = set(product(_highest(starts, 0, len(tokens)), _highest(ends, 0, len(tokens))))
-    for start in _highest(starts, first, past):
-        at |= {(start, end) for end in _highest(ends, start, min(past, start + answer_length))}
+    at = set(product(_highest(starts), _highest(ends))) | valid
     null = int(windows.null[window])
     for begin, last in sorted(at - {(null, null)}):
         inside = first <= begin < past and first <= last < past
@@ -197,8 +205,8 @@ def _pairs(
         yield _Pair(text, low, high, window, begin, last, span.score, inside)
 
 
-def _highest(logits: Floats, low: int, high: int) -> list[int]:
-    return [low + int(at) for at in np.argsort(-logits[low:high], kind="stable")[:PAIRED]]
+def _highest(logits: Floats) -> list[int]:
+    return [int(at) for at in np.argsort(-logits, kind="stable")[:PAIRED]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +240,9 @@ RULES: tuple[Callable[[_Pair, _Bench], str | None], ...] = (
 )
 
 
-def _judged(pairs: Sequence[_Pair], answer: Answer, null: float, answer_length: int) -> tuple[TraceCandidate, ...]:
+def _judged(pairs: Sequence[_Pair], none: TraceCandidate, answer: Answer, answer_length: int) -> tuple[TraceCandidate, ...]:
     """All candidates by score, "no answer" among them, each with its verdict; the best ones are shown."""
     bench = _Bench(answer, answer_length, {}, {})
-    none = TraceCandidate(0, "", None, None, None, None, None, null, chosen=not answer.text, reason=_none_reason(answer))
     ordered: list[_Pair | TraceCandidate] = sorted([*pairs, none], key=lambda one: -one.score)
     judged = [_judge(one, rank, bench) for rank, one in enumerate(ordered, start=1)]
     must = [one for one in judged[CANDIDATES_SHOWN:] if one.chosen or one.window is None]
@@ -258,7 +265,13 @@ def _beaten(answer: Answer) -> str:
     return "valid, but scored lower than the answer" if answer.text else "valid, but 'no answer' won"
 
 
-def _none_reason(answer: Answer) -> str:
+def _none(answer: Answer, windows: Iterable[TraceWindow], may_abstain: bool) -> TraceCandidate:
+    """The candidate "no answer", with the least of its windows' scores."""
     if not answer.text:
-        return "scored higher than every span by more than the threshold"
-    return "the best span wins over 'no answer' by the reader's threshold"
+        reason = "scored higher than every span by more than the threshold"
+    elif may_abstain:
+        reason = "the best span wins over 'no answer' by the reader's threshold"
+    else:
+        reason = "this reader always answers: it was trained on no unanswerable question"
+    score = min(window.no_answer_score for window in windows)
+    return TraceCandidate(0, "", None, None, None, None, None, score, chosen=not answer.text, reason=reason)

@@ -103,7 +103,7 @@ def number(value: float) -> str:
     >>> number(-2.5)
     '−2.50'
     """
-    return f"{value:.2f}".replace("-", "−")
+    return f"{value:z.2f}".replace("-", "−")
 
 
 def share(probability: float) -> str:

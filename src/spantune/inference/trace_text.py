@@ -361,7 +361,7 @@ def _forward_pass(trace: Trace, pen: _Pen, width: int) -> Iterator[RenderableTyp
     yield Text("The model scores each token as start and as end of the answer. The highest of each:")
     for window in shown:
         yield Text()
-        yield Text(f'Window {window.window}: "no answer" scores {window.no_answer_score:.2f}')
+        yield Text(f'Window {window.window}: "no answer" scores {window.no_answer_score:z.2f}')
         yield Text()
         yield _indented(_scores(window, pen, width))
     if pen.drawing.dash in "".join(_chance(score, pen) for window in shown for score in _all_scores(window)):
@@ -413,7 +413,7 @@ def _score_table(edge: str, scores: Sequence[TopScore], pen: _Pen, room: int, ba
     for score in scores:
         shown = pen.short(score.token, LONGEST_TEXT // 2)
         likely = _chance(score, pen)
-        _row(table, str(score.position), shown, f"{score.logit:.2f}", likely, pen.bar(score.probability, bar))
+        _row(table, str(score.position), shown, f"{score.logit:z.2f}", likely, pen.bar(score.probability, bar))
     return table
 
 
@@ -444,7 +444,7 @@ def _candidate(one: TraceCandidate, pen: _Pen) -> tuple[str, ...]:
     return (
         pen.drawing.winner if one.chosen else "",
         str(one.rank),
-        f"{one.score:.2f}",
+        f"{one.score:z.2f}",
         pen.drawing.dash if one.window is None else str(one.window),
         pen.span(one.first, one.last),
         "(no answer)" if one.window is None else pen.short(one.text),

@@ -1,0 +1,204 @@
+"""Real tiny tokenizers and models, trained and built here: nothing is downloaded, nothing is mocked."""
+
+import random
+
+import pytest
+import torch
+from hypothesis import settings
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
+
+from spantune.data import Example, Span, TextExample
+
+settings.register_profile("offline", deadline=None)  # two busy cores make a first example slow
+settings.load_profile("offline")
+torch.set_num_threads(1)  # tiny matrices; several test processes share the machine
+
+CORPUS = [
+    "The oil crisis began in October 1973 when members of OAPEC proclaimed an embargo.",
+    "Maurice Koechlin and Émile Nouguier designed the tower; 308 points were given up by the defense.",
+    "Revenue rose from 4 million in 2018 to 5 million dollars in 2019 (see note 7).",
+    "黑豹队的防守只丢了 308分，在联赛中排名第六。 كم نقطة تخلى عنها دفاع البانثرز؟ पैंथर्स डिफ़ेंस ने कितने अंक दिए?",
+    "What is the capital of France? Paris is the capital of France. Who? When? Where? How many?",
+]
+SPECIAL = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "mask_token": "[MASK]"}
+
+
+def wordpiece_tokenizer(**options):
+    """As BERT's: WordPiece, lower case, [CLS] first."""
+    core = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    core.normalizer = normalizers.BertNormalizer(lowercase=True)
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    core.train_from_iterator(
+        CORPUS, trainers.WordPieceTrainer(vocab_size=400, special_tokens=list(SPECIAL.values()), show_progress=False)
+    )
+    cls, sep = core.token_to_id("[CLS]"), core.token_to_id("[SEP]")
+    core.post_processor = processors.BertProcessing(("[SEP]", sep), ("[CLS]", cls))
+    core.decoder = decoders.WordPiece()
+    return PreTrainedTokenizerFast(tokenizer_object=core, **SPECIAL, **options)
+
+
+def bpe_tokenizer(**options):
+    """As RoBERTa's: byte-level BPE, <s> question </s></s> context </s>."""
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    core.train_from_iterator(
+        CORPUS,
+        trainers.BpeTrainer(
+            vocab_size=500,
+            special_tokens=special,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    core.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True, add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        bos_token="<s>",
+        cls_token="<s>",
+        eos_token="</s>",
+        sep_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        mask_token="<mask>",
+        **options,
+    )
+
+
+def unigram_tokenizer(**options):
+    """As XLNet's: Unigram over metaspaces, padding on the left, <cls> last."""
+    core = Tokenizer(models.Unigram())
+    core.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["<unk>", "<sep>", "<cls>", "<pad>", "<mask>"]
+    core.train_from_iterator(
+        CORPUS, trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token="<unk>", show_progress=False)
+    )
+    core.post_processor = processors.TemplateProcessing(
+        single="$A:0 <sep>:0 <cls>:2",
+        pair="$A:0 <sep>:0 $B:1 <sep>:1 <cls>:2",
+        special_tokens=[("<sep>", core.token_to_id("<sep>")), ("<cls>", core.token_to_id("<cls>"))],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        unk_token="<unk>",
+        sep_token="<sep>",
+        cls_token="<cls>",
+        pad_token="<pad>",
+        mask_token="<mask>",
+        **{"padding_side": "left", **options},
+    )
+
+
+def decoder_tokenizer(**options):
+    """As GPT-2's: byte-level BPE that adds no special token, <|endoftext|> at hand, no padding token."""
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.train_from_iterator(
+        CORPUS,
+        trainers.BpeTrainer(
+            vocab_size=500,
+            special_tokens=["<|endoftext|>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    core.post_processor = processors.ByteLevel(trim_offsets=True)
+    core.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<|endoftext|>", eos_token="<|endoftext|>", **options)
+
+
+TOKENIZERS = {
+    "wordpiece": wordpiece_tokenizer,
+    "bpe": bpe_tokenizer,
+    "unigram": unigram_tokenizer,
+    "decoder": decoder_tokenizer,
+}
+
+
+@pytest.fixture(scope="session")
+def wordpiece():
+    return wordpiece_tokenizer()
+
+
+@pytest.fixture(scope="session", params=TOKENIZERS)
+def any_tokenizer(request):
+    """Each kind of tokenizer in turn."""
+    return TOKENIZERS[request.param]()
+
+
+def tiny_bert_config(tokenizer, **options):
+    """A BERT of two layers and 32 dimensions."""
+    return BertConfig(
+        **{
+            "vocab_size": len(tokenizer),
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 64,
+            "max_position_embeddings": 128,
+            "pad_token_id": tokenizer.pad_token_id,
+            **options,
+        }
+    )
+
+
+@pytest.fixture
+def tiny_reader_model(wordpiece):
+    torch.manual_seed(0)
+    return BertForQuestionAnswering(tiny_bert_config(wordpiece)).eval()
+
+
+@pytest.fixture
+def tiny_classifier_model(wordpiece):
+    torch.manual_seed(0)
+    config = tiny_bert_config(wordpiece, id2label={0: "no", 1: "yes"}, label2id={"no": 0, "yes": 1})
+    return BertForSequenceClassification(config).eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_model_folder(tmp_path_factory, wordpiece):
+    """A folder with a tiny untrained BERT encoder and its tokenizer, as `--model` takes it."""
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    torch.manual_seed(0)
+    BertForQuestionAnswering(tiny_bert_config(wordpiece)).bert.save_pretrained(folder)
+    wordpiece.save_pretrained(folder)
+    return folder
+
+
+def made_examples(count, seed=0, unanswerable=0.0):
+    """Questions that a tiny model can learn: the answer is the number after the word of the question."""
+    draw = random.Random(seed)
+    words = ["revenue", "points", "dollars", "members", "note"]
+    examples = []
+    for number in range(count):
+        chosen = draw.sample(words, 3)
+        values = [str(draw.randint(2, 2000)) for _ in chosen]
+        context = f"Report {number}. " + " ".join(
+            f"The {word} was {value}." for word, value in zip(chosen, values, strict=True)
+        )
+        if draw.random() < unanswerable:
+            missing = next(word for word in words if word not in chosen)
+            examples.append(Example(f"q{number}", f"What was the {missing}?", context, (), f"doc{number}"))
+            continue
+        at = draw.randrange(3)
+        span = Span(values[at], context.index(f"The {chosen[at]} was {values[at]}.") + len(f"The {chosen[at]} was "))
+        examples.append(Example(f"q{number}", f"What was the {chosen[at]}?", context, (span,), f"doc{number}"))
+    return tuple(examples)
+
+
+def made_texts(count, seed=0):
+    """Texts that a tiny model can label: "yes" when they speak of France."""
+    draw = random.Random(seed)
+    texts = []
+    for number in range(count):
+        yes = draw.random() < 0.5
+        place = "France" if yes else "October"
+        texts.append(TextExample(f"t{number}", f"Number {number} speaks of {place}.", "yes" if yes else "no"))
+    return tuple(texts)
