@@ -1,7 +1,13 @@
 """Real tiny tokenizers and models, trained and built here: nothing is downloaded, nothing is mocked."""
 
+import functools
+import os
 import random
+from dataclasses import replace
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when the Hub's client is imported: a test that needs the network fails at once
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -13,7 +19,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from spantune.data import Example, Span, TextExample
+from spantune.config import Config, ModelConfig, TrainingConfig, WindowsConfig
+from spantune.data import Example, Span, TextExample, write_examples
+from spantune.road import train_run
 
 settings.register_profile("offline", deadline=None)  # two busy cores make a first example slow
 settings.load_profile("offline")
@@ -122,6 +130,23 @@ TOKENIZERS = {
 }
 
 
+@functools.cache
+def tokenizer_of(kind, padding_side=None):
+    """One tokenizer of a kind for all tests that only read it; `None` leaves the kind's own padding side."""
+    return TOKENIZERS[kind](**({"padding_side": padding_side} if padding_side else {}))
+
+
+def perfect_scores(windows, indices):
+    """Start and end logits (B, T) of a model that knows the labels: 10 at the first labelled span, else at "no answer"."""
+    start, end = (np.full((len(indices), int(windows.lengths.max(initial=1))), -10.0, dtype=np.float32) for _ in "se")
+    for row, window in enumerate(indices):
+        null = windows.null[window]
+        labelled = windows.spans[windows.span_bounds[window] : windows.span_bounds[window + 1]]
+        first, last = labelled[0] if len(labelled) else (null, null)
+        start[row, first] = end[row, last] = 10.0
+    return start, end
+
+
 @pytest.fixture(scope="session")
 def wordpiece():
     return wordpiece_tokenizer()
@@ -202,3 +227,49 @@ def made_texts(count, seed=0):
         place = "France" if yes else "October"
         texts.append(TextExample(f"t{number}", f"Number {number} speaks of {place}.", "yes" if yes else "no"))
     return tuple(texts)
+
+
+WINDOWS = WindowsConfig(length=64, stride=16)
+
+
+def quick(**settings):
+    """Training settings for a few fast steps that are the same on every machine."""
+    return TrainingConfig(**{"precision": "fp32", "epochs": 2, "batch_size": 8, "learning_rate": 1e-3, **settings})
+
+
+def same_weights(one, other, tolerance=0.0):
+    """Whether two models have the same weights, to within `tolerance`."""
+    mine, theirs = one.state_dict(), other.state_dict()
+    return mine.keys() == theirs.keys() and all((mine[name] - theirs[name]).abs().max() <= tolerance for name in mine)
+
+
+def quick_config(model_folder, **training):
+    """The settings of a whole run on the tiny model."""
+    return Config(model=ModelConfig(name=str(model_folder)), windows=WINDOWS, training=quick(**training))
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory):
+    """Small files of data: questions.json, held-out.json (other documents), texts.json. Read only."""
+    folder = tmp_path_factory.mktemp("data")
+    write_examples(made_examples(40), folder / "questions.json")
+    held_out = [replace(one, id=f"h{one.id}", document=f"h{one.document}") for one in made_examples(12, seed=5)]
+    write_examples(held_out, folder / "held-out.json")
+    write_examples(made_texts(40), folder / "texts.json")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reader_run(tmp_path_factory, data_folder, tiny_model_folder):
+    """The folder of a finished run that answers. Read only: copy it to damage it."""
+    out = tmp_path_factory.mktemp("runs") / "reader"
+    train_run([data_folder / "questions.json"], out, quick_config(tiny_model_folder), eval_data=[data_folder / "held-out.json"])
+    return out
+
+
+@pytest.fixture(scope="session")
+def classifier_run(tmp_path_factory, data_folder, tiny_model_folder):
+    """The folder of a finished run that classifies. Read only."""
+    out = tmp_path_factory.mktemp("runs") / "classifier"
+    train_run([data_folder / "texts.json"], out, quick_config(tiny_model_folder))
+    return out

@@ -12,12 +12,10 @@ Importing spantune loads neither torch nor transformers; a name that needs them 
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-__version__ = version("spantune")
-
 if TYPE_CHECKING:
+    __version__: str
     from spantune.config import Config as Config
     from spantune.config import load_config as load_config
     from spantune.data import Example as Example
@@ -77,10 +75,14 @@ _ROOMS = {
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
-__all__ = sorted(["__version__", *_ROOM_OF])  # noqa: PLE0605: the names are strings, from the table above
+__all__ = sorted(["__version__", *_ROOM_OF])
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # 30 ms that only those who ask for it should wait
+
+        return version("spantune")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'spantune' has no attribute {name!r}")
     value = getattr(import_module(_ROOM_OF[name]), name)

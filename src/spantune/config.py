@@ -218,5 +218,6 @@ def _describe(detail: Mapping[str, Any]) -> str:
 def _nearest(key: str) -> str:
     known = known_keys()
     by_leaf = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
-    close = by_leaf or difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    sections = {name.partition(".")[0] for name in known}
+    close = by_leaf or difflib.get_close_matches(key, [*sections, *known], n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else f"; known keys: {', '.join(known)}"

@@ -26,6 +26,8 @@ from spantune.training.fine_tuning import longest_answer
 
 Tick = Callable[[int], None]
 
+UNKNOWN_CLASS = -1  # target of a held-out text whose label is none of the model's
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -116,7 +118,8 @@ def _measure_answers(reader: Reader, windows: Windows, records: Sequence[Any], c
 def _threshold(reader: Reader, records: Sequence[Any], answers: Sequence[Answer]) -> float:
     """The threshold for "no answer" that gives these records the best F1, when they hold both kinds of question."""
     answerable = [not record.is_impossible for record in records]
-    if all(answerable) or not any(answerable):
+    scores = {answer.no_answer_score for answer in answers}
+    if all(answerable) or not any(answerable) or len(scores) == 1:  # one score for all: the model has diverged
         return reader.settings.threshold
     always = tuple(replace(a, text=a.alternatives[0].text) if a.alternatives else a for a in answers)
     f1 = [question.f1 for question in score_answers(records, always).per_question]
@@ -147,7 +150,11 @@ def _load_classifier(config: Config, train: Sequence[Any]) -> Any:
 
 
 def _encode_labelled(records: Sequence[Any], tokenizer: Any, model: Any, config: Config) -> Windows:
-    return encode_texts(records, tokenizer, config.windows, model.config.label2id)
+    """Labels that the model was not made for can stand in held-out data only: they are never predicted, and count as wrong."""
+    known = model.config.label2id
+    labels = (record.label for record in records if record.label is not None)
+    classes = dict.fromkeys(labels, UNKNOWN_CLASS) | known
+    return encode_texts(records, tokenizer, config.windows, classes)
 
 
 def _classifier(model: Any, tokenizer: Any, config: Config, _: Windows) -> Classifier:
@@ -165,7 +172,9 @@ def _measure_labels(classifier: Classifier, windows: Windows, records: Sequence[
         logits[batch.indices] = batch.logits
     predictions = tuple(classifier.choose(record.id, row) for record, row in zip(records, logits, strict=True))
     scores = score_labels(records, predictions)
-    loss = class_losses(torch.from_numpy(logits), torch.from_numpy(windows.targets)).mean().item()
+    known = windows.targets != UNKNOWN_CLASS
+    losses = class_losses(torch.from_numpy(logits[known]), torch.from_numpy(windows.targets[known]))
+    loss = losses.mean().item() if len(losses) else None
     return Measured(Held(loss, {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}), scores, predictions)
 
 

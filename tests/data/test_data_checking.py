@@ -271,3 +271,11 @@ def test_damaged_files_are_accounted_for_and_never_crash(tmp_path, block):
         assert adds_up(report), seed
         assert all(len(str(problem).splitlines()) == 4 for problem in report.problems), seed
         assert all(isinstance(record, TextExample) for record in report.examples) or slices_hold(report), seed
+
+
+def test_a_file_whose_records_are_all_dropped_is_not_clean(tmp_path):
+    """Previously a Dataset without usable records counted as no Dataset at all, and the report said: 0 read, clean."""
+    file = tmp_path / "hollow.json"
+    file.write_text('[{"question": "q", "context": "", "answer": "a"}]', encoding="utf-8")
+    report = check(read_examples(file))
+    assert (report.read, report.dropped, report.ok) == (1, 1, False)

@@ -1,9 +1,11 @@
 """The scores against two independent implementations: torchmetrics, and SQuAD 1.1 and 2.0 written out here."""
 
+import json
 import random
 import re
 import string
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -201,3 +203,19 @@ def test_the_table_of_differences_is_true(
     assert one is None or squad_1(prediction, references) == one
     assert squad_2(prediction, references) == two
     assert ours(prediction, references) == here
+
+
+@pytest.mark.usefixtures("double_precision")
+def test_real_predictions_score_as_in_torchmetrics() -> None:
+    """The 338 answers that a fine-tuned reader gave to the questions of the demo."""
+    from torchmetrics.functional.text.squad import squad
+
+    rows = json.loads((Path(__file__).parent / "fixtures" / "real_predictions.json").read_text(encoding="utf-8"))
+    theirs = squad(
+        [{"id": row["id"], "prediction_text": row["prediction"]} for row in rows],
+        [{"id": row["id"], "answers": {"text": row["references"], "answer_start": [0]}} for row in rows],
+    )
+    scores = score_answers(*as_records([(row["prediction"], row["references"]) for row in rows]))
+    assert scores.count == 338
+    assert scores.exact_match == pytest.approx(theirs["exact_match"].item(), abs=1e-9)
+    assert scores.f1 == pytest.approx(theirs["f1"].item(), abs=1e-9)

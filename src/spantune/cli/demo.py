@@ -7,6 +7,7 @@ import typer
 
 import spantune
 from spantune.cli import options, show
+from spantune.cli.terminal import Terminal
 
 NAME = "demo"
 SETTINGS = ("windows.length=256", "windows.stride=64", "training.epochs=5")  # five minutes with the installation, on 2 cores
@@ -27,7 +28,7 @@ def command(
     """
     data = spantune.demo_data()
     report = spantune.check(spantune.read_examples(data))
-    with show.Terminal(quiet=json) as watch:
+    with Terminal(quiet=json) as watch:
         watch.heading("1. The data: questions on annual reports, answered by quoting them (TAT-QA, CC BY 4.0)")
         watch.say(lambda: show.report(report))
         watch.heading("2. Fine-tuning the embedded encoder; whole documents are held out")

@@ -7,6 +7,7 @@ import typer
 
 import spantune
 from spantune.cli import options, show
+from spantune.cli.terminal import Terminal
 
 NAME = "evaluate"
 
@@ -29,6 +30,6 @@ def command(
     Word order does not count in F1: "Paris is the capital of France" against "The capital of
     France is Paris" has F1 100 and EM 0. Data that the run was trained on gets a loud warning.
     """
-    with show.Terminal(quiet=json) as watch:
+    with Terminal(quiet=json) as watch:
         evaluated = spantune.evaluate_run(run, data, out=out, shape=shape, watch=watch)
     show.result(evaluated.as_dict(), as_json=json, text=lambda: show.evaluated(evaluated))

@@ -1,16 +1,18 @@
 """The command `spantune`: all commands, and the one place where an error becomes a message and an exit code."""
 
+import io
 import os
 import sys
 from typing import NoReturn
 
 import typer
 
-from spantune import __version__
+import spantune as package
 from spantune.cli import ask, check, demo, evaluate, predict, split, train
 from spantune.errors import SpantuneError
 
 FAILED = 2  # unreadable, misused, or not possible; 1 is kept for "it worked, and found problems"
+INTERRUPTED = 130
 
 app = typer.Typer(
     add_completion=False,
@@ -37,22 +39,24 @@ def spantune(
     spantune ask run "Who?" --context-file text.txt    an answer that quotes the text
     """
     if show_version:
-        typer.echo(f"spantune {__version__}")
+        typer.echo(f"spantune {package.__version__}")
         raise typer.Exit
 
 
 def main() -> NoReturn:
     """Run the command line. Exit codes: 0 well, 1 problems found in the data, 2 not possible, 130 interrupted."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # or the library warns of forks that never happen here
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # an answer in letters that the terminal lacks is shown, not a crash
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except SpantuneError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(FAILED)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FAILED)
+    except SystemExit as leaving:  # typer makes this of Ctrl-C, without a word
+        if leaving.code == INTERRUPTED:
+            going_on = "; the same command with --resume goes on from the last checkpoint, if there is one"
+            typer.echo("interrupted" + (going_on if sys.argv[1:2] == [train.NAME] else ""), err=True)
+        raise
     sys.exit(0)

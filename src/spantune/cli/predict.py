@@ -7,6 +7,7 @@ import typer
 
 import spantune
 from spantune.cli import options, show
+from spantune.cli.terminal import Terminal
 
 NAME = "predict"
 
@@ -24,6 +25,6 @@ def command(
     $ spantune predict run questions.csv --out answers.jsonl
     120 predictions in answers.jsonl
     """
-    with show.Terminal(quiet=json) as watch:
+    with Terminal(quiet=json) as watch:
         count = spantune.predict_file(run, data, out, shape=shape, watch=watch)
     show.result({"predictions": count, "out": str(out)}, as_json=json, text=lambda: show.line(f"{count} predictions in {out}"))

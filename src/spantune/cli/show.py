@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress, TaskID
+from spantune.cli.terminal import console_for
 
+if TYPE_CHECKING:
     from spantune.data import Report
     from spantune.inference import Trace
     from spantune.road import Asked, Evaluated, Sides, Trained
-    from spantune.training import History
 
 PROBLEMS_SHOWN = 20
 
@@ -75,7 +73,7 @@ def trained(made: "Trained", *, next_move: bool = True) -> None:
     """The training trace, its losses as bars, and the held-out scores before and after."""
     from spantune.training.curves import history_table, loss_bars
 
-    console = _console()
+    console = console_for()
     console.print(history_table(made.history, width=console.width))
     line("")
     line(loss_bars(made.history, encoding=sys.stdout.encoding))
@@ -100,7 +98,7 @@ def evaluated(made: "Evaluated") -> None:
 def asked(made: "Asked", *, trace: bool, top: int) -> None:
     """An answer with its probability and place, or a label with its probability; the trace first, if wanted."""
     if trace:
-        line(made.trace_text(width=_console().width, encoding=sys.stdout.encoding))
+        line(made.trace_text(width=console_for().width, encoding=sys.stdout.encoding))
         return
     said: Any = made.said
     if hasattr(said, "label"):
@@ -124,115 +122,7 @@ def traced(trace: "Trace") -> None:
     """The trace of one answer."""
     from spantune.inference import trace_text
 
-    line(trace_text(trace, width=_console().width, encoding=sys.stdout.encoding))
-
-
-class Terminal:
-    """A `Watch` for people: progress bars with rate and time left, and a line an epoch, on standard error.
-
-    `quiet` leaves out everything but bars and warnings, for `--json`.
-    """
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self.quiet = quiet
-        self.bars: Progress | None = None
-        self.tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> "Terminal":
-        self.bars = _bars()
-        self.bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bars is not None:
-            self.bars.stop()
-
-    def note(self, text: str) -> None:
-        """A line on standard error."""
-        if not self.quiet:
-            self._print(text)
-
-    def warn(self, text: str) -> None:
-        """A line on standard error that cannot be overlooked."""
-        self._print(f"WARNING: {text}", style="bold yellow")
-
-    def heading(self, text: str) -> None:
-        """A heading between the parts of a demo."""
-        if not self.quiet:
-            self._print(f"\n{text}", style="bold")
-
-    def say(self, show: Callable[[], None]) -> None:
-        """Let a result be printed while bars are shown."""
-        if not self.quiet:
-            self._pause()
-            show()
-            self.__enter__()
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Move the bar of a stage; a new stage gets a bar of its own, a finished one loses it."""
-        if self.bars is None:
-            return
-        if stage not in self.tasks:
-            self.tasks[stage] = self.bars.add_task(stage, total=total)
-        self.bars.update(self.tasks[stage], completed=done, total=total)
-        if done >= total:
-            self.bars.remove_task(self.tasks.pop(stage))
-
-    def epoch(self, history: "History") -> None:
-        """A line for the epoch that ended."""
-        from spantune.training.history import score_name
-
-        last = history.epochs[-1]
-        parts = [f"training loss {last.training_loss:.3f}"]
-        if last.held_out_loss is not None:
-            parts.append(f"held-out loss {last.held_out_loss:.3f}")
-        parts += [f"{score_name(name)} {value:.1f}" for name, value in last.scores.items()]
-        self.note(f"epoch {last.epoch}: {', '.join(parts)}: {last.observation}")
-
-    def _print(self, text: str, style: str | None = None) -> None:
-        console = self.bars.console if self.bars is not None else _console(stderr=True)
-        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-
-    def _pause(self) -> None:
-        if self.bars is not None:
-            self.bars.stop()
-            self.tasks.clear()
-
-
-def _bars() -> "Progress":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = _console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _rate_column(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
-
-
-def _rate_column() -> Any:
-    from rich.progress import ProgressColumn
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Any) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text(f"{speed:.1f}/s" if speed else "–/s")
-
-    return Rate()
-
-
-def _console(*, stderr: bool = False) -> "Console":
-    from rich.console import Console
-
-    return Console(stderr=stderr)
+    line(trace_text(trace, width=console_for().width, encoding=sys.stdout.encoding))
 
 
 def _before_and_after(made: "Trained") -> Any:

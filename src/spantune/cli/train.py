@@ -7,7 +7,7 @@ import typer
 
 import spantune
 from spantune.cli import options, show
-from spantune.config import known_keys
+from spantune.cli.terminal import Terminal
 
 NAME = "train"
 
@@ -45,7 +45,7 @@ def command(
     the run is in run; next: spantune ask run "…" --context-file FILE
     """
     overrides = [*(settings or ()), *([f"model.name={model}"] if model else ())]
-    with show.Terminal(quiet=json) as watch:
+    with Terminal(quiet=json) as watch:
         trained = spantune.train_run(
             data,
             out,
@@ -60,5 +60,7 @@ def command(
 
 def _list_settings(wanted: bool) -> None:
     if wanted:
+        from spantune.config import known_keys  # the schema takes a third of the time of --help
+
         show.settings(known_keys())
         raise typer.Exit

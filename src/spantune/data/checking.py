@@ -29,7 +29,7 @@ class Report:
     repaired: int
     quarantined: int
     dropped: int
-    examples: tuple[Record, ...] = field(repr=False)
+    examples: tuple[Any, ...] = field(repr=False)  # of Example or TextExample: the data's shape decides which
     quarantined_examples: tuple[Record, ...] = field(repr=False)
     problems: tuple[Problem, ...] = field(repr=False)
     sources: tuple[Source, ...] = ()
@@ -105,11 +105,11 @@ def check(records: Dataset | Iterable[Record]) -> Report:
     """
     dataset = records if isinstance(records, Dataset) else None
     rows = tuple(records)
-    account = _Account(rows, dataset.problems if dataset else ())
+    account = _Account(rows, dataset.problems if dataset is not None else ())
     for record in rows:
         account.enter(record)
-    set_aside = dataset.set_aside if dataset else ()
-    read = dataset.read if dataset else len(rows)
+    set_aside = dataset.set_aside if dataset is not None else ()
+    read = dataset.read if dataset is not None else len(rows)
     quarantined = len(account.quarantined) + len(set_aside)
     return Report(
         read=read,
@@ -120,7 +120,7 @@ def check(records: Dataset | Iterable[Record]) -> Report:
         examples=tuple(account.usable),
         quarantined_examples=(*set_aside, *account.quarantined),
         problems=tuple(account.problems),
-        sources=dataset.sources if dataset else (),
+        sources=dataset.sources if dataset is not None else (),
         aligned=account.aligned,
     )
 

@@ -8,6 +8,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from spantune.data.fingerprints import record_hash
 from spantune.data.records import Example, Record
@@ -23,12 +24,12 @@ class Split:
     `groups` counts the groups on either side ('train', 'held_out'); `grouped_by` says in a sentence what a group is.
     """
 
-    train: tuple[Record, ...] = field(repr=False)
-    held_out: tuple[Record, ...] = field(repr=False)
+    train: tuple[Any, ...] = field(repr=False)
+    held_out: tuple[Any, ...] = field(repr=False)
     groups: Mapping[str, int]
     grouped_by: str
 
-    def __iter__(self) -> Iterator[tuple[Record, ...]]:
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return iter((self.train, self.held_out))
 
 

@@ -11,7 +11,9 @@ BUCKET = 50  # batches sorted together by length: near-uniform lengths in a batc
 
 
 def collate(windows: Windows, indices: Integers) -> dict[str, Integers]:
-    """The windows at `indices` as one batch of `B` rows, padded on the right to `T`, the longest among them.
+    """The windows at `indices` as one batch of `B` rows, padded on the right to `T`, the longest among them rounded up.
+
+    `T` is a multiple of eight, but never more than the longest of all windows, which the model is known to have room for.
 
     Returns `input_ids`, `attention_mask`, `token_type_ids` (B, T) int64 and `candidates` (B, T) bool: the positions that
     an answer may start or end at, which are the context's tokens and the null position.
@@ -21,7 +23,7 @@ def collate(windows: Windows, indices: Integers) -> dict[str, Integers]:
     """
     indices = np.asarray(indices)
     lengths = windows.bounds[indices + 1] - windows.bounds[indices]
-    longest = int(-(-lengths.max() // PAD_TO) * PAD_TO)
+    longest = min(_padded(int(lengths.max(initial=0))), int(windows.lengths.max(initial=0)))
     column = np.arange(longest)
     filled = column < lengths[:, None]
     tokens = (windows.bounds[indices][:, None] + column)[filled]
@@ -54,8 +56,8 @@ def collate_spans(windows: Windows, indices: Integers) -> Integers:
 def shuffled_by_length(lengths: Integers, batch_size: int, seed: int, epoch: int) -> Integers:
     """A random order in which neighbours have similar lengths: shuffle, sort inside buckets of batches, shuffle the batches.
 
-    The same seed and epoch give the same order on every machine, which makes an interrupted epoch resumable. The batch
-    with the longest windows comes first, so that too large a batch fails at once and not an hour later.
+    The same seed and epoch give the same order on every machine, which makes an interrupted epoch resumable. Of the
+    full batches the one with the longest window comes first: too large a batch fails at once and not an hour later.
 
     >>> sorted(shuffled_by_length(np.array([5, 9, 2, 7]), 2, seed=0, epoch=0).tolist())
     [0, 1, 2, 3]
@@ -80,13 +82,16 @@ def shuffled_by_length(lengths: Integers, batch_size: int, seed: int, epoch: int
 def batches_by_length(lengths: Integers, token_budget: int) -> Iterator[Integers]:
     """Indices of all windows in batches of similar length, longest first, each of at most `token_budget` padded tokens.
 
-    >>> [batch.tolist() for batch in batches_by_length(np.array([2, 8, 4, 4]), token_budget=8)]
+    >>> [batch.tolist() for batch in batches_by_length(np.array([10, 30, 16, 16]), token_budget=32)]
     [[1], [2, 3], [0]]
     """
     order = np.argsort(-lengths, kind="stable")
     begin = 0
     while begin < len(order):
-        longest = max(int(lengths[order[begin]]), 1)
-        size = max(1, token_budget // longest)
+        size = max(1, token_budget // max(_padded(int(lengths[order[begin]])), 1))
         yield order[begin : begin + size]
         begin += size
+
+
+def _padded(length: int) -> int:
+    return -(-length // PAD_TO) * PAD_TO

@@ -5,6 +5,7 @@ the same windows as `tokenizer(question, context, truncation="only_second", stri
 but never panics on a stride, and tokenises a context that fifty questions share only once.
 """
 
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,12 +13,10 @@ from typing import Any
 import numpy as np
 
 from spantune.config import WindowsConfig
-from spantune.data.records import Example
+from spantune.data.records import Example, Span
 from spantune.errors import UnalignedSpanError, WindowError
-from spantune.features.template import Template, fast_backend, pad_id, read_template
-from spantune.features.windows import Integers, Lost, Windows, smallest
-
-TOKENISE_AT_ONCE = 256  # texts in one call of the Rust tokenizer: enough to use its threads, small enough to stay in memory
+from spantune.features.template import TOKENISE_AT_ONCE, Template, fast_backend, pad_id, read_template, tokenise
+from spantune.features.windows import Integers, Lost, Windows, joined, smallest
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def encode(examples: Iterable[Example], tokenizer: Any, config: WindowsConfig | 
     lost_examples: list[str] = []
     lost_answers = 0
     contexts = _tokenise_once(fast_backend(tokenizer), (example.context for example in examples))
-    questions = _tokenise(fast_backend(tokenizer), (example.question for example in examples))
+    questions = _tokenise(fast_backend(tokenizer), [example.question for example in examples])
     for index, (example, context, question) in enumerate(zip(examples, contexts, questions, strict=True)):
         question_ids = question.ids
         if len(question_ids) > longest_question:
@@ -103,19 +102,15 @@ class _Parts:
         """Append the windows of one example."""
         head = np.concatenate((template.prefix, question, template.middle)).astype(np.int32)
         tail = np.array(template.suffix, dtype=np.int32)
-        head_types = np.repeat(
-            np.array(template.types[:3], dtype=np.int8), (len(template.prefix), len(question), len(template.middle))
-        )
+        before, of_question, between, of_context, after = template.types
+        head_types = np.concatenate((before, np.full(len(question), of_question), between)).astype(np.int8)
+        tail_types = np.array(after, dtype=np.int8)
         no_head, no_tail = np.zeros(len(head), dtype=np.int32), np.zeros(len(tail), dtype=np.int32)
         for cut in cuts:
             tokens = slice(cut.first, cut.last)
             size = cut.last - cut.first
             self.ids += (head, context.ids[tokens], tail)
-            self.types += (
-                head_types,
-                np.full(size, template.types[3], dtype=np.int8),
-                np.full(len(tail), template.types[4], dtype=np.int8),
-            )
+            self.types += (head_types, np.full(size, of_context, dtype=np.int8), tail_types)
             self.starts += (no_head, context.starts[tokens], no_tail)
             self.ends += (no_head, context.ends[tokens], no_tail)
             begin, stop = len(head), len(head) + size
@@ -131,10 +126,10 @@ class _Parts:
         rows = np.array(self.rows, dtype=np.int32).reshape(-1, 5)
         lengths = [len(a) + len(b) + len(c) for a, b, c in _triples(self.ids)]
         return Windows(
-            input_ids=smallest(_joined(self.ids)),
-            token_types=_joined(self.types).astype(np.int8),
-            starts=smallest(_joined(self.starts)),
-            ends=smallest(_joined(self.ends)),
+            input_ids=smallest(joined(self.ids)),
+            token_types=joined(self.types).astype(np.int8),
+            starts=smallest(joined(self.starts)),
+            ends=smallest(joined(self.ends)),
             bounds=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
             context=rows[:, :2],
             null=rows[:, 2],
@@ -168,27 +163,33 @@ def _token_spans(example: Example, context: _Tokens) -> tuple[tuple[int, int], .
     """
     spans = []
     for answer in example.answers or ():
-        start = answer.start
-        if start is None or example.context[start : start + len(answer.text)] != answer.text or not answer.text:
-            found = "no start" if start is None else f"{example.context[start : start + len(answer.text)]!r} at {start}"
-            raise UnalignedSpanError(
-                f"record {example.id!r}: the answer {answer.text!r} has {found} in its context",
-                expected="context[start:start + len(text)] equal to the answer's text",
-                next_move="run the records through spantune.check() and use its .examples",
-            )
+        start = _aligned_start(answer, example)
         begin = start + len(answer.text) - len(answer.text.lstrip())
         end = start + len(answer.text.rstrip())
         first = int(np.searchsorted(context.ends, begin, side="right"))
         last = int(np.searchsorted(context.starts, end, side="left")) - 1
-        if first <= last:
+        if begin < end and first <= last:
             spans.append((first, last))
     return tuple(spans)
+
+
+def _aligned_start(answer: Span, example: Example) -> int:
+    """The answer's start; raises `UnalignedSpanError` unless the answer's text stands there."""
+    start = answer.start
+    if start is not None and start >= 0 and answer.text and example.context.startswith(answer.text, start):
+        return start
+    found = f"{example.context[start : start + len(answer.text)]!r}" if start is not None and start >= 0 else "nothing"
+    raise UnalignedSpanError(
+        f"record {example.id!r}: the answer {answer.text!r} has the start {start}, where the context has {found}",
+        expected="context[start:start + len(text)] equal to the answer's text, start counted from 0",
+        next_move="run the records through spantune.check() and use its .examples",
+    )
 
 
 def _cut(example: Example, context: _Tokens, labels: Sequence[tuple[int, int]], room: int, stride: int) -> Iterator[_Cut]:
     """The windows of one context: each begins `room - stride` tokens after the one before, the last may be shorter."""
     size = len(context.ids)
-    texts = {answer.text for answer in example.answers or ()}
+    texts = {answer.text.strip() for answer in example.answers or ()} - {""}
     first = 0
     while True:
         last = min(first + room, size)
@@ -222,33 +223,35 @@ def _tokenise_once(backend: Any, texts: Iterable[str]) -> Iterator[_Tokens]:
 
 
 def _distinct(backend: Any, texts: Sequence[str]) -> Iterator[_Tokens]:
-    distinct = dict.fromkeys(texts)
+    distinct = tuple(dict.fromkeys(texts))
     known = dict(zip(distinct, _tokenise(backend, distinct), strict=True))
     return (known[text] for text in texts)
 
 
-def _tokenise(backend: Any, texts: Iterable[str]) -> Iterator[_Tokens]:
-    block: list[str] = []
-    for text in texts:
-        block.append(text)
-        if len(block) == TOKENISE_AT_ONCE:
-            yield from map(_tokens, backend.encode_batch(block, add_special_tokens=False))
-            block = []
-    yield from map(_tokens, backend.encode_batch(block, add_special_tokens=False))
+def _tokenise(backend: Any, texts: Sequence[str]) -> Iterator[_Tokens]:
+    return (_tokens(encoding, text) for encoding, text in zip(tokenise(backend, texts), texts, strict=True))
 
 
-def _tokens(encoding: Any) -> _Tokens:
+def _tokens(encoding: Any, text: str) -> _Tokens:
     offsets = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
     # A token without text of its own (an added space marker, say) must not break the order that searchsorted needs.
-    return _Tokens(
-        np.array(encoding.ids, dtype=np.int32),
-        np.maximum.accumulate(offsets[:, 0]),
-        np.maximum.accumulate(offsets[:, 1]),
-    )
+    starts, ends = np.maximum.accumulate(offsets[:, 0]), np.maximum.accumulate(offsets[:, 1])
+    if not text.isascii():
+        _take_marks(text, starts, ends)
+    return _Tokens(np.array(encoding.ids, dtype=np.int32), starts, ends)
 
 
-def _joined(arrays: Sequence[Integers]) -> Integers:
-    return np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64)
+def _take_marks(text: str, starts: Integers, ends: Integers) -> None:
+    """Move `ends`, in place, over combining marks that belong to no token, so that an answer is quoted with its last mark.
+
+    Uncased BERT tokenizers drop accents that stand alone, and with them many vowel signs of Hindi and points of Arabic.
+    """
+    following = np.append(starts[1:], len(text))
+    for token in np.flatnonzero(following > ends):
+        end, limit = int(ends[token]), int(following[token])
+        while end < limit and unicodedata.category(text[end]).startswith("M"):
+            end += 1
+        ends[token] = end
 
 
 def _triples(arrays: Sequence[Integers]) -> Iterator[tuple[Integers, Integers, Integers]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spantune.features.windows import Integers, Windows
+from spantune.features.windows import Integers, Windows, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,13 @@ class Selection:
         """What was left out, in plain words; empty when nothing was."""
         said = []
         if self.surplus:
-            said.append(f"{self.surplus} windows without the answer left out, see training.negatives")
+            said.append(f"{counted(self.surplus, 'window')} without the answer left out, see training.negatives")
         if self.unclear:
-            said.append(f"{self.unclear} windows left out that show a part of an answer, or its text at an unlabelled place")
+            shown = "a part of an answer, or its text at an unlabelled place,"
+            said.append(f"{counted(self.unclear, 'window')} showing {shown} left out")
         if self.unlabelled:
-            said.append(f"{self.unlabelled} windows left out whose question has no label, or lost its answer in windowing")
+            windows = counted(self.unlabelled, "window")
+            said.append(f"{windows} of questions that have no label, or lost their answer in windowing, left out")
         return tuple(said)
 
 

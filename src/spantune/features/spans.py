@@ -59,7 +59,7 @@ def best_spans(
     ends = np.where(inside, end_logits, -np.inf)
     padded = np.concatenate((ends, np.full((rows, reach - 1), -np.inf)), axis=1)
     pair_scores = starts[:, :, None] + sliding_window_view(padded, reach, axis=1)
-    flat = pair_scores.reshape(rows, -1)
+    flat = pair_scores.reshape(rows, width * reach)
     log_totals = _log_sum_exp(flat)
     few = min(top, flat.shape[1])
     best = np.argpartition(-flat, few - 1, axis=1)[:, :few]

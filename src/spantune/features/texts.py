@@ -8,8 +8,8 @@ import numpy as np
 from spantune.config import WindowsConfig
 from spantune.data.records import TextExample
 from spantune.errors import DataError
-from spantune.features.template import fast_backend, pad_id
-from spantune.features.windows import Lost, Windows, smallest
+from spantune.features.template import fast_backend, pad_id, tokenise
+from spantune.features.windows import Integers, Lost, Windows, joined, smallest
 
 
 def encode_texts(
@@ -26,23 +26,23 @@ def encode_texts(
     config = config or WindowsConfig()
     examples = examples if isinstance(examples, Sequence) else tuple(examples)
     backend = fast_backend(tokenizer)
-    special = backend.num_special_tokens_to_add(False)
-    room = config.length - special
-    rows = backend.encode_batch([example.text for example in examples], add_special_tokens=False)
-    cut = tuple(example.id for example, row in zip(examples, rows, strict=True) if len(row.ids) > room)
-    backend.enable_truncation(config.length)
-    try:
-        rows = backend.encode_batch([example.text for example in examples], add_special_tokens=True)
-    finally:
-        backend.no_truncation()
-    lengths = [len(row.ids) for row in rows]
-    ids = np.fromiter((one for row in rows for one in row.ids), dtype=np.int64)
-    types = np.fromiter((one for row in rows for one in row.type_ids), dtype=np.int8)
+    room = config.length - backend.num_special_tokens_to_add(False)
+    cut: list[str] = []
+    ids: list[Integers] = []
+    types: list[Integers] = []
+    for example, row in zip(examples, tokenise(backend, (example.text for example in examples)), strict=True):
+        if len(row) > room:
+            row.truncate(room)
+            cut.append(example.id)
+        whole = backend.post_process(row, None, True)
+        ids.append(np.array(whole.ids, dtype=np.int32))
+        types.append(np.array(whole.type_ids, dtype=np.int8))
+    lengths = [len(row) for row in ids]
     count = len(examples)
-    nothing = np.zeros(len(ids), dtype=np.uint8)
+    nothing = np.zeros(sum(lengths), dtype=np.uint8)
     return Windows(
-        input_ids=smallest(ids),
-        token_types=types,
+        input_ids=smallest(joined(ids)),
+        token_types=joined(types).astype(np.int8),
         starts=nothing,
         ends=nothing,
         bounds=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
@@ -54,7 +54,7 @@ def encode_texts(
         unclear=np.zeros(count, dtype=bool),
         pad_id=pad_id(tokenizer),
         size=count,
-        lost=Lost(cut_texts=cut),
+        lost=Lost(cut_texts=tuple(cut)),
         targets=None if classes is None else np.array([_class(e, classes) for e in examples], dtype=np.int64),
     )
 

@@ -1,5 +1,6 @@
 """The windows of many examples as flat NumPy arrays, and the account of what did not fit into them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,11 +35,11 @@ class Lost:
             left = f"; {_these(self.examples, 'question')} none left and is not trained on" if self.examples else ""
             left = left.replace("is not", "are not") if len(self.examples) > 1 else left
             named = f": {_few(self.examples)}" if self.examples else ""
-            said.append(f"{_count(self.answers, 'reference answer')} {_fit(self.answers)} into no window{left}{named}")
+            said.append(f"{counted(self.answers, 'reference answer')} {_fit(self.answers)} into no window{left}{named}")
         if self.cut_questions:
-            said.append(f"{_count(len(self.cut_questions), 'question')} too long and cut: {_few(self.cut_questions)}")
+            said.append(f"{counted(len(self.cut_questions), 'question')} too long and cut: {_few(self.cut_questions)}")
         if self.cut_texts:
-            said.append(f"{_count(len(self.cut_texts), 'text')} longer than a window and cut: {_few(self.cut_texts)}")
+            said.append(f"{counted(len(self.cut_texts), 'text')} longer than a window and cut: {_few(self.cut_texts)}")
         return tuple(said)
 
 
@@ -133,6 +134,11 @@ def smallest(values: Integers) -> Integers:
     return values.astype(np.min_scalar_type(int(values.max(initial=0))))
 
 
+def joined(arrays: Sequence[Integers]) -> Integers:
+    """The arrays one after another; an empty array for none."""
+    return np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64)
+
+
 def _gather(bounds: Integers, indices: Integers) -> tuple[Integers, Integers]:
     """Flat positions of the items of the chosen rows, and the new bounds."""
     lengths = bounds[indices + 1] - bounds[indices]
@@ -141,7 +147,12 @@ def _gather(bounds: Integers, indices: Integers) -> tuple[Integers, Integers]:
     return np.arange(new_bounds[-1]) + shift, new_bounds
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """The number and its noun.
+
+    >>> counted(1, "window"), counted(2, "window")
+    ('1 window', '2 windows')
+    """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -150,7 +161,7 @@ def _fit(number: int) -> str:
 
 
 def _these(ids: tuple[str, ...], noun: str) -> str:
-    return f"{_count(len(ids), noun)} {'has' if len(ids) == 1 else 'have'}"
+    return f"{counted(len(ids), noun)} {'has' if len(ids) == 1 else 'have'}"
 
 
 def _few(ids: tuple[str, ...], most: int = 5) -> str:

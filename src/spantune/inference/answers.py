@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from spantune.errors import ModelError
+
 
 class Asked(Protocol):
     """Anything with a question and its context: an `Example` is one. Labels are neither needed nor read."""
@@ -69,3 +71,21 @@ class Prediction:
             "probability": self.probability,
             "probabilities": dict(self.probabilities),
         }
+
+
+def readable(text: str) -> str:
+    r"""`text` as Unicode proper, of the same length in code points: no tokenizer takes one half of a surrogate pair.
+
+    >>> readable("a\ud800b")
+    'a?b'
+    """
+    return text.encode(errors="replace").decode()
+
+
+def diverged() -> ModelError:
+    """What to raise when a model's scores are not numbers."""
+    return ModelError(
+        "the model's scores are not finite numbers: its weights overflowed in training",
+        expected="a model whose training loss stayed finite",
+        next_move="train again with a lower training.learning_rate",
+    )

@@ -11,7 +11,7 @@ from spantune.config import WindowsConfig
 from spantune.data.records import TextExample
 from spantune.errors import DataError
 from spantune.features import encode_texts
-from spantune.inference.answers import Prediction
+from spantune.inference.answers import Prediction, diverged, readable
 from spantune.models import check_window_fits, score_texts
 from spantune.runs import load_run
 
@@ -62,10 +62,12 @@ class Classifier:
                 progress(len(block))
 
     def _block(self, block: Sequence[Worded]) -> list[Prediction]:
-        windows = encode_texts([TextExample(one.id, one.text) for one in block], self.tokenizer, self.windows)
+        windows = encode_texts([TextExample(one.id, readable(one.text)) for one in block], self.tokenizer, self.windows)
         logits = np.zeros((len(block), len(self.labels)))
         for scores in score_texts(self.model, windows):
             logits[scores.indices] = scores.logits
+        if not np.isfinite(logits).all():
+            raise diverged()
         return [self.choose(one.id, row) for one, row in zip(block, logits, strict=True)]
 
     def choose(self, name: str, logits: Any) -> Prediction:

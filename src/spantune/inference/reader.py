@@ -12,7 +12,7 @@ from spantune.data.records import Example
 from spantune.errors import DataError, QuestionTooLongError
 from spantune.features import Candidate, SpanScores, Windows, best_spans, encode, merge_candidates
 from spantune.features.spans import no_answer_score
-from spantune.inference.answers import Alternative, Answer, Asked
+from spantune.inference.answers import Alternative, Answer, Asked, diverged, readable
 from spantune.inference.trace import Trace, build_trace
 from spantune.models import WindowScores, check_window_fits, score_windows
 from spantune.runs import load_run
@@ -84,7 +84,7 @@ class Reader:
         """
         for block in _blocks(examples):
             windows = self.encode(block)
-            spans = by_example(windows, self._span_scores(windows))
+            spans = by_example(windows, map(_finite, self._span_scores(windows)))
             for asked, scores in zip(block, spans, strict=True):
                 yield self.choose(asked, scores, top)
             if progress is not None:
@@ -95,7 +95,7 @@ class Reader:
         asked = self._one(question, context)
         windows = self.encode([asked])
         logits = sorted(score_windows(self.model, windows), key=lambda scores: int(scores.indices[0]))
-        spans = [found for batch in logits for found in self.decode(windows, batch)]
+        spans = [_finite(found) for batch in logits for found in self.decode(windows, batch)]
         answer = self.choose(asked, spans, top)
         return build_trace(
             asked,
@@ -108,8 +108,8 @@ class Reader:
         )
 
     def encode(self, examples: Sequence[Asked]) -> Windows:
-        """The windows of `examples`, without labels."""
-        plain = [Example(asked.id, asked.question, asked.context) for asked in examples]
+        """The windows of `examples`, without labels. Halves of surrogate pairs, which no tokenizer takes, are read as "?"."""
+        plain = [Example(asked.id, readable(asked.question), readable(asked.context)) for asked in examples]
         return encode(plain, self.tokenizer, self.settings.windows)
 
     def decode(self, windows: Windows, scores: WindowScores, top: int = SPANS_KEPT) -> list[SpanScores]:
@@ -117,10 +117,15 @@ class Reader:
         return best_spans(windows, scores.indices, scores.start, scores.end, self.settings.answer_length, top)
 
     def choose(self, asked: Asked, scores: Sequence[SpanScores], top: int = 1) -> Answer:
-        """The answer among the best spans of all windows of one context, with its `top` best spans as alternatives."""
+        """The answer among the best spans of all windows of one context, with its `top` best spans as alternatives.
+
+        Scores that are not numbers, which training that diverged gives while it is measured, make "no answer".
+        """
         null = no_answer_score(scores)
         total = _log_sum_exp([null, *(window.log_total for window in scores)])
         pool: list[Candidate] = [candidate for window in scores for candidate in window.candidates]
+        if not math.isfinite(total):
+            return Answer(asked.id, "", 0, 0, 0.0, 0.0, 0.0, NO_SPAN)
         best = merge_candidates(asked.context, pool, max(top, 1))
         alternatives = tuple(
             Alternative(asked.context[c.start : c.end], c.start, c.end, math.exp(c.score - total), c.score) for c in best
@@ -168,6 +173,12 @@ def by_example(windows: Windows, scores: Iterable[SpanScores]) -> list[list[Span
     for score in scores:
         grouped[int(windows.example[score.window])].append(score)
     return grouped
+
+
+def _finite(scores: SpanScores) -> SpanScores:
+    if not math.isfinite(scores.null) or math.isnan(scores.log_total):
+        raise diverged()
+    return scores
 
 
 def _log_sum_exp(values: Sequence[float]) -> float:

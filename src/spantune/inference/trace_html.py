@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from spantune.inference.trace import TopScore, Trace, TraceCandidate, TraceWindow
-from spantune.inference.trace_text import answer_tokens, answer_window, count, excerpt, percent, visible
+from spantune.inference.trace_words import answer_tokens, answer_window, count, excerpt, percent, visible
 
 AROUND = 400  # characters of context on each side of the answer that are visible at once
 LEVELS = 5  # shades of the heat; the style sheet has a class for each

@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from spantune.errors import WindowError
+from spantune.errors import ModelError, WindowError
 
 # Models whose position ids begin after the padding token's: RoBERTa's 514 embeddings hold 512 positions.
 POSITIONS_AFTER_PADDING = frozenset(
@@ -17,11 +17,16 @@ POSITIONS_AFTER_PADDING = frozenset(
         "mpnet",
         "esm",
         "luke",
-        "bigbird_pegasus",
+        "data2vec-text",
+        "ibert",
+        "xmod",
+        "lilt",
     }
 )
 # Models that read segments relatively and have no embedding of them to count.
 RELATIVE_SEGMENTS = frozenset({"xlnet"})
+# Models whose classification head reads the last position of the batch: in company of a longer text, that is padding.
+READ_LAST_POSITION = frozenset({"xlnet"})
 
 
 def input_names(model: Any) -> frozenset[str]:
@@ -40,7 +45,7 @@ def input_names(model: Any) -> frozenset[str]:
 
 
 def longest_window(model: Any) -> int | None:
-    """The most tokens a window may have; `None` for models without learned absolute positions that could run out."""
+    """The most tokens a window may have: the positions that the model has, or was trained with; `None` where it tells none."""
     config = model.config
     positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     if not isinstance(positions, int) or positions <= 0:
@@ -58,6 +63,16 @@ def check_window_fits(length: int, model: Any) -> None:
             f"windows of {length} tokens for a {model.config.model_type} model with {limit} positions",
             expected=f"windows.length of at most {limit}",
             next_move=f"--set windows.length={limit} --set windows.stride={limit // 3}",
+        )
+
+
+def check_classifies(model: Any) -> None:
+    """Raise `ModelError` for families whose class would depend on the other texts of the batch."""
+    if model.config.model_type in READ_LAST_POSITION:
+        raise ModelError(
+            f"the classification head of {model.config.model_type} models reads the last position, which is padding in a batch",
+            expected="a model that reads the first token or the last one of the text, such as BERT, DeBERTa or GPT-2",
+            next_move="give another --model; 'embedded' suits most texts",
         )
 
 

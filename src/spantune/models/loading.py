@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,25 +19,38 @@ from transformers.utils import logging as transformers_logging
 
 from spantune.config import ModelConfig
 from spantune.errors import ModelError
-from spantune.models.sources import resolve_model
+from spantune.features.template import fast_backend
+from spantune.models.limits import check_classifies
+from spantune.models.sources import check_reachable, resolve_model
 
 # What the many families call dropout on attention weights.
 ATTENTION_DROPOUT_NAMES = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+FEWEST_TOKENS = 8  # beside the special ones; the empty tokenizers of Transformers 5.23 hold up to two ("▁" and ".")
 
 
 def load_reader(config: ModelConfig | str | None = None, seed: int = 13) -> PreTrainedModel:
     """A model with a question-answering head, in fp32, ready to be fine-tuned.
 
     A head that the checkpoint does not hold is initialised from `seed`. Raises `ModelError` for what cannot be found, has no
-    safetensors weights, or has no question-answering head in Transformers.
+    safetensors weights, lacks weights below the head, or has no question-answering head in Transformers.
     """
     return _load(AutoModelForQuestionAnswering, _config(config), seed, "a question-answering head")
 
 
 def load_classifier(config: ModelConfig | str | None = None, labels: Sequence[str] = (), seed: int = 13) -> PreTrainedModel:
-    """A model with a classification head for `labels`, in fp32, ready to be fine-tuned. Errors as for `load_reader`."""
+    """A model with a classification head for `labels`, in fp32, ready to be fine-tuned.
+
+    Errors as for `load_reader`; `ModelError` also for fewer than two labels, a label given twice, and a family whose
+    classification head reads padding.
+    """
     names = dict(enumerate(labels))
-    return _load(
+    if len(names) < 2 or len(set(labels)) < len(names):
+        raise ModelError(
+            f"a classifier of {len(names)} labels, {len(set(labels))} of them distinct",
+            expected="two or more labels, each of them once",
+            next_move="give the labels of the training data: load_classifier(name, labels=['no', 'yes'])",
+        )
+    model = _load(
         AutoModelForSequenceClassification,
         _config(config),
         seed,
@@ -46,13 +60,26 @@ def load_classifier(config: ModelConfig | str | None = None, labels: Sequence[st
         label2id={name: number for number, name in names.items()},
         problem_type="single_label_classification",
     )
+    check_classifies(model)
+    return model
 
 
 def load_tokenizer(config: ModelConfig | str | None = None) -> Any:
-    """The model's fast tokenizer. Raises `ModelError` where it cannot be found or is a slow one."""
+    """The model's fast tokenizer. Raises `ModelError` where it cannot be found, has no vocabulary, or is a slow one."""
     name = _config(config).name
+    source = resolve_model(name)
+    check_reachable(source)
     with _told_as_model_error(name, "a tokenizer"), quiet():
-        return AutoTokenizer.from_pretrained(resolve_model(name))
+        tokenizer = AutoTokenizer.from_pretrained(source)
+    fast_backend(tokenizer)
+    # Transformers 5 makes an empty tokenizer of the model's kind where the files are missing: every word would be unknown.
+    if len(tokenizer) - len(set(tokenizer.all_special_ids)) < FEWEST_TOKENS:
+        raise ModelError(
+            f"{name} has no tokenizer files: {type(tokenizer).__name__} came out with {len(tokenizer)} tokens in all",
+            expected="tokenizer.json beside the model's weights",
+            next_move="copy the tokenizer that the model was trained with into the folder: tokenizer.save_pretrained(folder)",
+        )
+    return tokenizer
 
 
 def open_reader(folder: str) -> PreTrainedModel:
@@ -71,18 +98,41 @@ def _config(config: ModelConfig | str | None) -> ModelConfig:
 
 def _load(auto: Any, config: ModelConfig, seed: int, head: str, **options: Any) -> PreTrainedModel:
     source = resolve_model(config.name)
+    check_reachable(source)
     torch.manual_seed(seed)
     with _told_as_model_error(config.name, head), quiet():
         settings = AutoConfig.from_pretrained(source, **options)
         for name in ATTENTION_DROPOUT_NAMES:
             if config.attention_dropout is not None and hasattr(settings, name):
                 setattr(settings, name, config.attention_dropout)
-        model: PreTrainedModel = auto.from_pretrained(
-            source, config=settings, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True
+        # Sizes may differ in the head alone (a classifier of other labels); `_check_body` looks at the rest.
+        model, loaded = auto.from_pretrained(
+            source,
+            config=settings,
+            dtype=torch.float32,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
         )
+    _check_body(config.name, model, loaded)
     if model.config.pad_token_id is None and model.config.eos_token_id is not None:
         model.config.pad_token_id = model.config.eos_token_id
-    return model
+    ready: PreTrainedModel = model
+    return ready
+
+
+def _check_body(name: str, model: Any, loaded: Mapping[str, Any]) -> None:
+    """Raise `ModelError` when weights below the head came out random; a pooler belongs to the head."""
+    random = {*loaded["missing_keys"], *(key for key, *_ in loaded["mismatched_keys"])}
+    body = f"{model.base_model_prefix}."
+    lost = sorted(key for key in random if key.startswith(body) and "pooler" not in key)
+    if lost:
+        raise ModelError(
+            f"{name} lacks {len(lost)} weights of its {model.config.model_type} model, or has them in another size, "
+            f"{', '.join(lost[:3])} among them; they would be random",
+            expected="weights and config.json of one and the same model",
+            next_move="take the folder as save_pretrained() wrote it, or download the model again",
+        )
 
 
 def _open(auto: Any, folder: str, head: str) -> PreTrainedModel:
@@ -107,12 +157,15 @@ def _told_as_model_error(name: str, needed: str) -> Iterator[None]:
     """Whatever Transformers and the Hub raise while loading, told as one `ModelError`."""
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except Exception as error:  # a dozen types, bare Exceptions of the Rust libraries among them
+        here = Path(name).expanduser().is_dir()
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ModelError(
             f"the model {name!r} cannot be loaded: {first[:300]}",
             expected=f"'embedded', a model folder, or a Hub name that can be reached, with {needed} in Transformers",
-            next_move="check the name and the network; 'embedded' needs neither",
+            next_move="copy or download the folder's files again"
+            if here
+            else "check the name and the network; 'embedded' needs neither",
         ) from error
 
 

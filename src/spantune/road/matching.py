@@ -34,7 +34,7 @@ def same_task(found: str, wanted: str) -> None:
     """Raise `RunError` when data for one task meets a run or a configuration for the other."""
     if found != wanted:
         raise RunError(
-            f"the data is for the task {found!r}, the run or the configuration for {wanted!r}",
+            f"the data is for the task {found!r}, the run, its training data or the configuration for {wanted!r}",
             expected="questions with contexts for 'answer', texts with labels for 'classify'",
             next_move="give data of the other kind, or another run",
         )

@@ -1,20 +1,21 @@
 """`train_run`: from data files to a finished run."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from spantune.config import Config
-from spantune.data import Record, Report, check, fingerprint, read_examples, split, write_text
+from spantune.data import Record, Report, check, fingerprint, read_examples, record_hash, split, write_text
 from spantune.errors import RunError
 from spantune.models import load_tokenizer
-from spantune.road.matching import labelled_only, task_of
-from spantune.road.watch import Silent, Watch, counter
-from spantune.runs import Provenance, RunFacts, claim_folder, read_facts, save_run
+from spantune.road.matching import labelled_only, same_task, task_of
+from spantune.road.watch import Silent, Watch, counter, working
+from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, read_facts, save_run
 from spantune.tasks import Measured, Task
-from spantune.training import Choice, Held, History, fine_tune
+from spantune.training import Choice, Held, History, fine_tune, last_checkpoint, remove_broken_checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,20 @@ def train_run(
     config, watch = config or Config(), watch or Silent()
     for warning in config.warnings():
         watch.warn(warning)
+    was_there = Path(out).exists()
     checkpoints = claim_folder(out, resume=resume)
     try:
         train, held_out, told = _both_sides(data, eval_data, config, shape, watch)
         task = task_of(train, config)
+        same_task(task_of(held_out, config).name, task.name)
+        _warn_of_new_labels(train, held_out, watch)
         _same_as_before(checkpoints, config, train, held_out, resume=resume)
-        model = task.load_model(config, train)
-        tokenizer = load_tokenizer(config.model)
-        windows = task.encode(train, tokenizer, model, config)
-        held_windows = task.encode(held_out, tokenizer, model, config)
+        with working(watch, "loading the model"):
+            model = task.load_model(config, train)
+            tokenizer = load_tokenizer(config.model)
+        with working(watch, "cutting windows"):
+            windows = task.encode(train, tokenizer, model, config)
+            held_windows = task.encode(held_out, tokenizer, model, config)
         predictor = task.predictor(model, tokenizer, config, windows)
         untuned = _measure(task, predictor, held_windows, held_out, config, watch, "measuring the untuned model")
 
@@ -85,6 +91,7 @@ def train_run(
             on_start=lambda choices: _tell_choices(choices, watch),
             on_epoch=watch.epoch,
         )
+        watch.progress("training", 1, 1)  # early stopping and a resume may leave its bar open
         for note in result.notes:
             watch.note(note)
         tuned, measured = _final(task, predictor, held_windows, held_out, config, watch)
@@ -99,7 +106,7 @@ def train_run(
         )
         save_run(out, model, tokenizer, config, result, provenance)
     except BaseException:
-        _leave_clean(Path(out), checkpoints)
+        _leave_clean(checkpoints, keep_folder=was_there)
         raise
     return Trained(Path(out), read_facts(out), result.history, tuned, tuple(held_out))
 
@@ -108,19 +115,42 @@ def _both_sides(
     data: Sequence[str | Path], eval_data: Sequence[str | Path], config: Config, shape: str | None, watch: Watch
 ) -> tuple[tuple[Any, ...], tuple[Any, ...], str]:
     """Training and held-out records, and a sentence on how they were told apart."""
-    report = check(read_examples(*data, shape=shape))
+    with working(watch, "reading"):
+        report = check(read_examples(*data, shape=shape))
     _tell(report, watch)
     labelled = labelled_only(report.examples, data)
     if eval_data:
-        held_report = check(read_examples(*eval_data, shape=shape))
+        with working(watch, "reading"):
+            held_report = check(read_examples(*eval_data, shape=shape))
         _tell(held_report, watch)
         held_out = labelled_only(held_report.examples, eval_data)
+        _warn_of_seen(labelled, held_out, watch)
         told = f"held out: {', '.join(str(path) for path in eval_data)}"
         return labelled, held_out, told
     parts = split(labelled, held_out=config.held_out, seed=config.training.seed)
     told = f"no --eval-data: {len(parts.held_out)} of {len(labelled)} records held out, {parts.grouped_by}"
     watch.note(told)
     return tuple(parts.train), tuple(parts.held_out), told
+
+
+def _warn_of_seen(train: Sequence[Record], held_out: Sequence[Record], watch: Watch) -> None:
+    known = {record_hash(record) for record in train}
+    seen = sum(record_hash(record) in known for record in held_out)
+    if seen:
+        watch.warn(
+            f"{seen} of {len(held_out)} held-out records are in the training data too: their scores, and the choice of the "
+            "best epoch, say how well the model remembers. Give --eval-data from other documents, or leave it away."
+        )
+
+
+def _warn_of_new_labels(train: Sequence[Any], held_out: Sequence[Any], watch: Watch) -> None:
+    known = {getattr(record, "label", None) for record in train}
+    new = [record.label for record in held_out if getattr(record, "label", None) not in known]
+    if new:
+        watch.warn(
+            f"{len(new)} of {len(held_out)} held-out records have labels that no training record has, {sorted(set(new))[0]!r} "
+            "among them: the model can never give these, so they count as wrong"
+        )
 
 
 def _tell(report: Report, watch: Watch) -> None:
@@ -182,7 +212,7 @@ def _same_as_before(
         "train": fingerprint(train),
         "held_out": fingerprint(held_out),
     }
-    file = checkpoints / "started-with.json"
+    file = checkpoints / STARTED_WITH
     if not resume:
         write_text(file, json.dumps(now, indent=2))
         return
@@ -196,11 +226,11 @@ def _same_as_before(
         )
 
 
-def _leave_clean(out: Path, checkpoints: Path) -> None:
+def _leave_clean(checkpoints: Path, *, keep_folder: bool) -> None:
     """After a failure, leave nothing behind but whole checkpoints, which --resume can use."""
-    if checkpoints.is_dir() and not any(checkpoints.glob("checkpoint-*")):
-        for file in checkpoints.iterdir():
-            file.unlink()
-        checkpoints.rmdir()
-        if not any(out.iterdir()):
-            out.rmdir()
+    if last_checkpoint(checkpoints) is not None:
+        remove_broken_checkpoints(checkpoints)
+        return
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    if not keep_folder:
+        shutil.rmtree(checkpoints.parent, ignore_errors=True)

@@ -11,7 +11,7 @@ from spantune.data.atomic import write_lines
 from spantune.errors import EmptyDataError, OutputError
 from spantune.evaluation import LabelScores, Scores
 from spantune.road.matching import labelled_only, same_task
-from spantune.road.watch import Silent, Watch, counter
+from spantune.road.watch import Silent, Watch, counter, working
 from spantune.runs import read_facts, trained_on
 from spantune.tasks import TASKS
 
@@ -48,7 +48,8 @@ def evaluate_run(
     """
     watch = watch or Silent()
     facts = read_facts(run)
-    report = check(read_examples(*data, shape=shape))
+    with working(watch, "reading"):
+        report = check(read_examples(*data, shape=shape))
     records, left_out = _scorable(report, facts.task)
     seen = len(trained_on(run, records))
     if seen:
@@ -59,7 +60,8 @@ def evaluate_run(
     if left_out:
         watch.note(f"{left_out} of {report.read} records cannot be scored (spantune check tells which); they are left out")
     task = TASKS[facts.task]
-    predictor = task.open(Path(run))
+    with working(watch, "loading the model"):
+        predictor = task.open(Path(run))
     tick = counter(watch, "evaluating", len(records))
     predictions = tuple(task.predict(predictor, records, tick))
     evaluated = Evaluated(task.score(records, predictions), predictions, seen, left_out)
@@ -78,7 +80,8 @@ def predict_file(
     """
     watch = watch or Silent()
     facts = read_facts(run)
-    dataset = read_examples(data, shape=shape)
+    with working(watch, "reading"):
+        dataset = read_examples(data, shape=shape)
     same_task(dataset.task, facts.task)
     missing = dataset.read - len(dataset)
     if missing:
@@ -90,7 +93,8 @@ def predict_file(
             next_move="run spantune check on it",
         )
     task = TASKS[facts.task]
-    predictor = task.open(Path(run))
+    with working(watch, "loading the model"):
+        predictor = task.open(Path(run))
     tick = counter(watch, "predicting", len(dataset))
     return write_lines(
         out, (json.dumps(one.as_dict(), ensure_ascii=False) for one in task.predict(predictor, dataset.records, tick))

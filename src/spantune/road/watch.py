@@ -1,6 +1,7 @@
 """Who is told what happens on the road, and how progress is counted."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from spantune.training.history import History
@@ -16,7 +17,7 @@ class Watch(Protocol):
         """Something happened that makes a result worth less."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` pieces of a stage are finished."""
+        """`done` of `total` pieces of a stage are finished; a stage that cannot be counted is one piece."""
 
     def epoch(self, history: History) -> None:
         """An epoch ended; it is the last one of the history."""
@@ -48,3 +49,11 @@ def counter(watch: Watch, stage: str, total: int) -> Callable[[int], None]:
         watch.progress(stage, done, total)
 
     return tick
+
+
+@contextlib.contextmanager
+def working(watch: Watch, stage: str) -> Iterator[None]:
+    """Tell `watch` that a stage which cannot be counted is under way, and when it is over."""
+    watch.progress(stage, 0, 1)
+    yield
+    watch.progress(stage, 1, 1)

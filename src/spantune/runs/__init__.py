@@ -6,6 +6,16 @@ Does not know: HTTP, metrics.
 """
 
 from spantune.runs.facts import Provenance, RunFacts
-from spantune.runs.folder import Run, claim_folder, load_run, read_facts, save_run, trained_on
+from spantune.runs.folder import STARTED_WITH, Run, claim_folder, load_run, read_facts, save_run, trained_on
 
-__all__ = ["Provenance", "Run", "RunFacts", "claim_folder", "load_run", "read_facts", "save_run", "trained_on"]
+__all__ = [
+    "STARTED_WITH",
+    "Provenance",
+    "Run",
+    "RunFacts",
+    "claim_folder",
+    "load_run",
+    "read_facts",
+    "save_run",
+    "trained_on",
+]

@@ -5,9 +5,9 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from spantune.config import Config
 from spantune.data import Record
@@ -38,7 +38,7 @@ class Provenance:
 class RunFacts:
     """The content of `spantune.json`. `config` is whole: every setting as it was used."""
 
-    task: str
+    task: Literal["answer", "classify"]
     config: Config
     labels: tuple[str, ...]
     answer_length: int
@@ -67,12 +67,10 @@ class RunFacts:
                     expected=f"format {FORMAT}, which this spantune reads",
                     next_move="update spantune, or train again with this version",
                 )
-            record["config"] = Config.model_validate(record["config"])
-            record["labels"], record["choices"] = tuple(record["labels"]), tuple(record["choices"])
-            return cls(**record)
-        except (AttributeError, KeyError, TypeError, ValueError, ValidationError) as error:
+            return TypeAdapter(cls).validate_python(record)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(
-                f"{source} cannot be read: {str(error).splitlines()[0]}",
+                f"{source} cannot be read: {_first_line(error)}",
                 expected="spantune.json as spantune train writes it",
                 next_move="restore the file from a copy, or train again",
             ) from None
@@ -81,3 +79,10 @@ class RunFacts:
 def installed_versions() -> dict[str, str]:
     """The versions of Python and of the packages that a result depends on."""
     return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+
+
+def _first_line(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error).splitlines()[0]
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r:.60}"

@@ -18,11 +18,13 @@ from spantune.models import load_tokenizer, open_classifier, open_reader
 from spantune.models.loading import quiet
 from spantune.runs.card import CardFacts, model_card
 from spantune.runs.facts import Provenance, RunFacts, installed_versions
-from spantune.training import FineTuned, History
+from spantune.training import FineTuned, History, last_checkpoint
 from spantune.training.curves import save_curves
 
 FACTS, HISTORY, CURVES, CARD, TRAINED_ON = "spantune.json", "history.json", "curves.png", "README.md", "trained-on.txt"
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, STARTED_WITH = "checkpoints", "started-with.json"
+STAGING = ".staging-"
+LOGS = "runs"  # where the Trainer's TensorBoard integration writes, and where the Hub looks for its logs
 OPENERS = {"answer": open_reader, "classify": open_classifier}
 
 
@@ -44,34 +46,27 @@ def claim_folder(folder: Path | str, *, resume: bool = False) -> Path:
     `RunError` for a folder with anything else in it, `OutputError` for one that cannot be written to.
     """
     folder = Path(folder)
-    if (folder / FACTS).exists():
-        raise RunError(
-            f"{folder} holds a finished run",
-            expected="a new or empty folder",
-            next_move="choose another --out, or remove the folder first",
-        )
-    held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    others = [name for name in held if name != CHECKPOINTS]
-    if others or (folder.exists() and not folder.is_dir()):
-        raise RunError(
-            f"{folder} holds {', '.join(others[:3])}" if others else f"{folder} is a file",
-            expected="a new or empty folder",
-            next_move="choose another --out",
-        )
-    if held and not resume and any((folder / CHECKPOINTS).iterdir()):
-        raise RunError(
-            f"{folder} holds the checkpoints of an interrupted run",
-            expected="a new or empty folder, or --resume",
-            next_move="add --resume to go on from the last checkpoint, or choose another --out",
-        )
-    if resume and not held:
-        raise RunError(
-            f"{folder} holds nothing to resume",
-            expected="the --out folder of an interrupted run",
-            next_move="check the path, or leave --resume away",
-        )
     with written(folder):
-        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        _refuse_taken(folder)
+        unfinished = last_checkpoint(folder / CHECKPOINTS) is not None
+        if unfinished and not resume:
+            raise RunError(
+                f"{folder} holds the checkpoints of an interrupted run",
+                expected="a new or empty folder, or --resume",
+                next_move="add --resume to go on from the last checkpoint, or choose another --out",
+            )
+        if resume and not unfinished:
+            raise RunError(
+                f"{folder} holds nothing to resume",
+                expected="the --out folder of an interrupted run, with a whole checkpoint in it",
+                next_move="check the path, or leave --resume away to start from the beginning",
+            )
+        # What a kill left behind: a save that was not finished, a start that did not come to a whole checkpoint.
+        for left in (*folder.glob(f"{STAGING}*"), *([] if unfinished else folder.glob(CHECKPOINTS))):
+            shutil.rmtree(left)
+        if not unfinished:
+            (folder / CHECKPOINTS).mkdir(parents=True)
+            (folder / CHECKPOINTS / STARTED_WITH).write_text("{}", encoding="ascii")
     return folder / CHECKPOINTS
 
 
@@ -87,13 +82,14 @@ def save_run(
 
     Beside the model: `spantune.json` (versions, every setting, data fingerprints, scores), `history.json`, `curves.png`, a
     model card, and the hashes of the training records. Everything is written beside its place and moved in when whole;
-    checkpoints below the folder are removed then. Raises `OutputError` when something cannot be written, and leaves the
-    folder as it was.
+    checkpoints below the folder are removed then, TensorBoard's logs among them kept. Raises `RunError` when the folder
+    holds anything else, `OutputError` when something cannot be written; the folder is then as it was.
     """
     folder, provenance = Path(folder), provenance or Provenance()
     facts = _facts(model, config, result, provenance)
-    staging = folder / f".staging-{secrets.token_hex(4)}"
-    with written(folder):
+    staging = folder / f"{STAGING}{secrets.token_hex(4)}"
+    with written(folder), _as_it_was(folder):
+        _refuse_taken(folder)
         try:
             staging.mkdir(parents=True)
             with quiet():
@@ -105,10 +101,13 @@ def save_run(
             hashes = sorted({record_hash(record) for record in provenance.train})
             (staging / TRAINED_ON).write_text("".join(f"{one}\n" for one in hashes), encoding="ascii")
             (staging / FACTS).write_text(facts.to_json(), encoding="utf-8")
+            _readable_alike(staging)
             for path in sorted(staging.iterdir(), key=lambda path: path.name == FACTS):
                 path.replace(folder / path.name)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (folder / CHECKPOINTS / LOGS).replace(folder / LOGS)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return folder
 
@@ -177,6 +176,51 @@ def written(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _as_it_was(folder: Path) -> Iterator[None]:
+    """On any failure, an interruption included, remove what was not in the folder before, and a folder that was not there."""
+    before = {path.name for path in folder.iterdir()} if folder.is_dir() else None
+    try:
+        yield
+    except BaseException:
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name not in (before or ()):
+                path.unlink(missing_ok=True) if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+        if before is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _readable_alike(folder: Path) -> None:
+    """Give every file the mode of the card, a plain new file: safetensors writes its own for their owner alone."""
+    mode = (folder / CARD).stat().st_mode & 0o777
+    for path in folder.iterdir():
+        path.chmod(mode)
+
+
+def _refuse_taken(folder: Path) -> None:
+    """Raise `RunError` when there is anything in the folder that an interrupted run of ours did not leave there."""
+    held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if FACTS in held:
+        raise RunError(
+            f"{folder} holds a finished run",
+            expected="a new or empty folder",
+            next_move="choose another --out, or remove the folder first",
+        )
+    others = [name for name in held if not name.startswith(STAGING) and not (name == CHECKPOINTS and _ours(folder / name))]
+    if others or (folder.exists() and not folder.is_dir()):
+        raise RunError(
+            f"{folder} holds {', '.join(others[:3])}" if others else f"{folder} is a file",
+            expected="a new or empty folder",
+            next_move="choose another --out",
+        )
+
+
+def _ours(checkpoints: Path) -> bool:
+    """Checkpoints that may be gone on from, or removed when none of them is whole: not those of some other program."""
+    return checkpoints.is_dir() and ((checkpoints / STARTED_WITH).is_file() or not any(checkpoints.iterdir()))
+
+
+@contextlib.contextmanager
 def _damage_told(folder: Path) -> Iterator[None]:
     try:
         yield
@@ -219,7 +263,7 @@ def _card(name: str, facts: RunFacts, history: History, provenance: Provenance) 
     return model_card(
         CardFacts(
             name=name,
-            task="answer" if facts.task == "answer" else "classify",
+            task=facts.task,
             base_model=base,
             base_is_folder=Path(base).expanduser().is_dir(),
             train_count=len(provenance.train),

@@ -6,7 +6,7 @@ Does not know: files of data, tokenizers, how answers are scored.
 """
 
 from spantune.training.defaults import Choice, resolve_training
-from spantune.training.fine_tuning import FineTuned, Held, fine_tune, last_checkpoint
+from spantune.training.fine_tuning import FineTuned, Held, fine_tune, last_checkpoint, remove_broken_checkpoints
 from spantune.training.history import Epoch, History
 from spantune.training.losses import class_losses, span_accuracy, span_losses
 
@@ -19,6 +19,7 @@ __all__ = [
     "class_losses",
     "fine_tune",
     "last_checkpoint",
+    "remove_broken_checkpoints",
     "resolve_training",
     "span_accuracy",
     "span_losses",

@@ -3,8 +3,10 @@
 import contextlib
 import json
 import math
+import shutil
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback, TrainingArguments
 
 from spantune.config import TrainingConfig
@@ -86,10 +89,14 @@ def fine_tune(
     if on_start is not None:
         on_start(resolved.choices)
     with _folder(checkpoints) as folder:
+        found = _to_resume(folder) if resume else None
         trace = TraceCallback(headline, len(chosen), progress, on_epoch, config.save_steps)
+        arguments = _arguments(resolved.config, folder, len(chosen), headline, bool(evaluate), keep_optimiser=bool(checkpoints))
+        if found is not None and (stopped_after := _stopped_after(found, config.early_stopping)):
+            arguments.num_train_epochs = stopped_after
         trainer = ComposedTrainer(
             model=model,
-            args=_arguments(resolved.config, folder, len(chosen), headline, bool(evaluate), keep_optimiser=bool(checkpoints)),
+            args=arguments,
             data_collator=collator(chosen, input_names(model)),
             train_dataset=WindowNumbers(len(chosen)),
             eval_dataset=WindowNumbers(0) if evaluate else None,  # the Trainer asks for one; `evaluate` has its own
@@ -100,7 +107,7 @@ def fine_tune(
         trainer.remove_callback(ProgressCallback)
         trainer.remove_callback(PrinterCallback)
         with _disk_errors(folder), quiet():
-            trainer.train(resume_from_checkpoint=str(_to_resume(folder)) if resume else None)
+            trainer.train(resume_from_checkpoint=str(found) if found else None)
     history = replace(trace.history, stopped_early=len(trace.history.epochs) < (resolved.config.epochs or 0))
     return FineTuned(
         model=model.eval(),
@@ -131,6 +138,13 @@ def last_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint below `folder` that is whole: weights, optimiser and trainer state are there and readable."""
     numbered = [(int(path.name.rpartition("-")[2]), path) for path in folder.glob("checkpoint-*") if path.name[11:].isdigit()]
     return next((path for _, path in sorted(numbered, reverse=True) if _is_whole(path)), None)
+
+
+def remove_broken_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints below `folder` that a kill or a full disk left half-written."""
+    for checkpoint in folder.glob("checkpoint-*"):
+        if not _is_whole(checkpoint):
+            shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def _training_windows(windows: Windows, config: TrainingConfig) -> tuple[Windows, tuple[str, ...]]:
@@ -169,6 +183,7 @@ def _arguments(
         save_total_limit=2,
         save_only_model=not keep_optimiser,
         load_best_model_at_end=measured,
+        restore_callback_states_from_checkpoint=True,  # the patience that early stopping has left
         metric_for_best_model=f"eval_{headline}" if measured else None,
         greater_is_better=True if measured else None,
         logging_strategy="epoch",
@@ -234,9 +249,30 @@ def _to_resume(folder: Path) -> Path:
     return found
 
 
+def _stopped_after(checkpoint: Path, patience: int) -> int | None:
+    """The epochs done at a checkpoint that early stopping made the last one; `None` where training goes on after it.
+
+    The Trainer would train one epoch more: it forgets that it was about to stop.
+    """
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    stopping = state.get("stateful_callbacks", {}).get("EarlyStoppingCallback", {})
+    waited = stopping.get("attributes", {}).get("early_stopping_patience_counter", 0)
+    return round(state["epoch"]) if patience and waited >= patience else None
+
+
 def _is_whole(checkpoint: Path) -> bool:
+    """Weights, optimiser, schedule and trainer state, each of them complete.
+
+    A safetensors file tells its length in its header, and what torch saves is a zip file, whose directory comes last: a
+    file that was cut off anywhere has neither right.
+    """
+    weights = sorted(checkpoint.glob("*.safetensors"))
+    saved = [checkpoint / "optimizer.pt", checkpoint / "scheduler.pt", *checkpoint.glob("rng_state*.pth")]
     try:
         json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        for file in weights:
+            with safe_open(file, "np") as handle:
+                handle.keys()
+    except (OSError, ValueError, SafetensorError):
         return False
-    return (checkpoint / "optimizer.pt").is_file() and any(checkpoint.glob("*.safetensors"))
+    return bool(weights) and all(map(zipfile.is_zipfile, saved))

@@ -13,7 +13,10 @@ NOT_SCORES = frozenset({"eval_loss", "eval_span_accuracy"})
 
 
 class TraceCallback(TrainerCallback):
-    """Builds the history; tells `progress` each step and `on_epoch` each epoch; asks for a save every `save_steps` steps."""
+    """Builds the history; tells `progress` each step and `on_epoch` each epoch; asks for a save every `save_steps` steps.
+
+    Loss and seconds of an epoch that was interrupted are those of its steps after the resume.
+    """
 
     def __init__(
         self,
@@ -29,7 +32,9 @@ class TraceCallback(TrainerCallback):
         self.on_epoch = on_epoch
         self.save_steps = save_steps
         self.began = time.perf_counter()
+        self.first_step = 0
         self.seconds = 0.0
+        self.share = 1.0
         self.loss: dict[str, float] = {}
         self.held: dict[str, float] = {}
 
@@ -37,35 +42,46 @@ class TraceCallback(TrainerCallback):
         """After a resume, the epochs before it come back from the Trainer's own log."""
         for entry in state.log_history:
             self._take(entry)
-            if "eval_loss" in entry or (args.eval_strategy == "no" and "loss" in entry):
+            if self._completes(args, entry):
                 self._close()
         self._tell(state)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock of the epoch."""
         self.began = time.perf_counter()
+        self.first_step = state.global_step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Report the step, and save where `save_steps` asks for it."""
+        """Report the step, and save where `save_steps` asks for it.
+
+        Not at the last step of an epoch, which is saved anyway once it is measured: a run resumed from a checkpoint between
+        the two would never measure that epoch.
+        """
         self._tell(state)
-        if self.save_steps and state.global_step % self.save_steps == 0:
+        last = state.global_step % _steps_an_epoch(args, state) == 0
+        if self.save_steps and state.global_step % self.save_steps == 0 and not last:
             control.should_save = True
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop the clock: evaluation comes after and does not count as training."""
         self.seconds = time.perf_counter() - self.began
+        self.share = (state.global_step - self.first_step) / _steps_an_epoch(args, state)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
         """Note what the Trainer logged; the epoch is complete when its last part has come."""
         entry = dict(logs or {})
         if "loss" in entry:
-            entry["seconds"] = self.seconds
-            state.log_history[-1]["seconds"] = self.seconds  # so that a resumed run knows it
+            state.log_history[-1] |= {"seconds": self.seconds, "share": self.share}  # so that a resumed run knows it
+            entry = dict(state.log_history[-1])
         self._take(entry)
-        if "train_runtime" not in entry and (args.eval_strategy == "no" or any(key.startswith("eval_") for key in entry)):
+        if self._completes(args, entry):
             self._close()
             if self.on_epoch is not None:
                 self.on_epoch(self.history)
+
+    def _completes(self, args: Any, entry: Mapping[str, float]) -> bool:
+        """Whether an entry of the log is the last one of its epoch: the measurement, or without one the loss."""
+        return "loss" in entry if args.eval_strategy == "no" else any(key.startswith("eval_") for key in entry)
 
     def _take(self, entry: Mapping[str, float]) -> None:
         if "loss" in entry:
@@ -82,7 +98,7 @@ class TraceCallback(TrainerCallback):
             span_accuracy=self.held.get("eval_span_accuracy"),
             learning_rate=float(self.loss.get("learning_rate", 0.0)),
             seconds=seconds,
-            windows_per_second=self.windows / seconds if seconds else 0.0,
+            windows_per_second=self.windows * float(self.loss.get("share", 1.0)) / seconds if seconds else 0.0,
         )
         self.history = observed(self.history, epoch)
         self.held = {}
@@ -90,3 +106,7 @@ class TraceCallback(TrainerCallback):
     def _tell(self, state: Any) -> None:
         if self.progress is not None:
             self.progress(state.global_step, state.max_steps)
+
+
+def _steps_an_epoch(args: Any, state: Any) -> int:
+    return max(1, int(state.max_steps) // int(args.num_train_epochs))

@@ -1,0 +1,40 @@
+# make demo     the whole road on real data, in a few minutes
+# make test     the whole test suite, offline
+# make check    ruff and mypy
+# make install  .venv with everything that the others need
+# make nightly  the longer checks as well
+# make bench    the figures that the README quotes
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: install demo test check nightly bench clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(STAMP)
+
+demo: install
+	$(BIN)/spantune demo
+
+test: install
+	$(BIN)/python -m pytest --numprocesses 2 -m "not nightly"
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+nightly: install
+	$(BIN)/python -m pytest --numprocesses 2
+
+bench: install
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/windows.py
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-run

@@ -1,0 +1,136 @@
+"""Scores become spans: the best of all valid pairs, never two separate best guesses."""
+
+import numpy as np
+import pytest
+from conftest import made_examples, tokenizer_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spantune.config import WindowsConfig
+from spantune.data import Example
+from spantune.features import Candidate, SpanScores, best_spans, collate, encode, merge_candidates
+from spantune.features.spans import no_answer_score, trim
+
+CONTEXT = "Paris is the capital of France. Lyon is not Paris."
+
+
+def one_window(context=CONTEXT, kind="wordpiece"):
+    return encode([Example("q", "Which?", context)], tokenizer_of(kind), WindowsConfig(length=128, stride=8))
+
+
+def every_pair(windows, window, start, end, answer_length):
+    """Brute force: (score, first, last) of every valid span of a window, best first."""
+    low, high = windows.context[window]
+    pairs = [
+        (float(start[first]) + float(end[last]), first, last)
+        for first in range(low, high)
+        for last in range(first, min(first + answer_length, high))
+    ]
+    return sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2]))
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "unigram", "decoder"])
+@settings(max_examples=40)
+@given(seed=st.integers(0, 10_000), answer_length=st.integers(1, 80), top=st.integers(1, 25), coarse=st.booleans())
+def test_the_best_spans_are_those_of_trying_every_pair(kind, seed, answer_length, top, coarse):
+    draw = np.random.default_rng(seed)
+    examples = draw.permutation(np.array(made_examples(4), dtype=object))
+    windows = encode(tuple(examples), tokenizer_of(kind), WindowsConfig(length=40, stride=8))
+    indices = draw.permutation(len(windows))[:5]
+    shape = collate(windows, indices)["input_ids"].shape
+    start, end = (draw.normal(0, 5, shape).astype(np.float32) for _ in "se")
+    if coarse:  # many ties
+        start, end = start.round(), end.round()
+    found = best_spans(windows, indices, start, end, answer_length, top)
+    for row, (window, scores) in enumerate(zip(indices, found, strict=True)):
+        expected = every_pair(windows, window, start[row], end[row], answer_length)
+        assert scores.window == window
+        assert [spans.score for spans in scores.candidates] == pytest.approx([score for score, *_ in expected[:top]])
+        if not coarse:
+            assert [(spans.first, spans.last) for spans in scores.candidates] == [tuple(pair[1:]) for pair in expected[:top]]
+        base = windows.bounds[window]
+        for spans in scores.candidates:
+            assert windows.context[window, 0] <= spans.first <= spans.last < windows.context[window, 1]
+            assert spans.last - spans.first < answer_length
+            assert (spans.start, spans.end) == (windows.starts[base + spans.first], windows.ends[base + spans.last])
+        null = windows.null[window]
+        assert scores.null == pytest.approx(float(start[row, null]) + float(end[row, null]))
+        assert scores.log_total == pytest.approx(np.logaddexp.reduce([score for score, *_ in expected]))
+
+
+def test_the_end_is_never_before_the_start():
+    """Previously (txtai) start and end were two separate argmaxes: an end before the start gave an empty answer."""
+    windows = one_window()
+    start, end = np.zeros((2, 1, int(windows.lengths[0])))
+    first, last = windows.context[0]
+    start[0, last - 2], end[0, first] = 9.0, 9.0
+    best = best_spans(windows, np.array([0]), start, end, answer_length=5, top=100)[0].candidates
+    assert all(candidate.first <= candidate.last for candidate in best)
+    assert {(candidate.first, candidate.last) for candidate in best[:6]} >= {(first, first), (last - 2, last - 1)}
+    assert best[0].score == 9.0
+
+
+def test_questions_special_tokens_and_padding_are_no_answers():
+    """Previously (transformers#5711) a special token or one of the question's was predicted, and raised a KeyError."""
+    windows = one_window()
+    first, last = windows.context[0]
+    start, end = np.full((2, 1, int(windows.lengths[0]) + 8), -1.0)
+    start[0, :first] = end[0, :first] = start[0, last:] = end[0, last:] = 50.0
+    scores = best_spans(windows, np.array([0]), start, end, answer_length=10, top=500)[0]
+    assert {candidate.score for candidate in scores.candidates} == {-2.0}
+    assert scores.null == 100.0
+
+
+def test_huge_scores_do_not_overflow_and_a_window_without_words_has_no_span():
+    examples = [Example("a", "Which?", CONTEXT), Example("b", "Which?", "  ")]
+    windows = encode(examples, tokenizer_of("wordpiece"), WindowsConfig(length=64, stride=8))
+    start = np.full((2, int(windows.lengths.max())), 1e4, dtype=np.float32)
+    full, empty = best_spans(windows, np.array([0, 1]), start, start, answer_length=3, top=2)
+    assert full.log_total == pytest.approx(2e4, abs=10)
+    assert (empty.candidates, empty.log_total, empty.null) == ((), -np.inf, 2e4)
+    assert best_spans(windows, np.array([], dtype=int), start[:0], start[:0], answer_length=3, top=2) == []
+
+
+def test_more_spans_asked_for_than_there_are_is_no_mistake():
+    """Previously (haystack#1277) a limit above the number of spans was out of bounds."""
+    windows = one_window("Paris")
+    start = np.zeros((1, int(windows.lengths[0])))
+    words = int(windows.context[0, 1] - windows.context[0, 0])
+    found = best_spans(windows, np.array([0]), start, start, answer_length=50, top=10_000)[0].candidates
+    assert len(found) == words * (words + 1) // 2
+
+
+def test_merging_trims_orders_and_keeps_one_of_equal_texts():
+    second = CONTEXT.rindex("Paris")
+    candidates = [
+        Candidate(0, 5, 1.0, 0, 1, 1),
+        Candidate(second - 1, second + 5, 3.0, 1, 7, 8),
+        Candidate(12, 20, 2.0, 0, 4, 4),
+        Candidate(5, 6, 9.0, 0, 2, 2),
+        Candidate(4, 4, 9.0, 0, 2, 2),
+    ]
+    merged = merge_candidates(CONTEXT, candidates, top=5)
+    assert [CONTEXT[each.start : each.end] for each in merged] == ["Paris", "capital"]
+    assert (merged[0].start, merged[0].score, merged[0].window) == (second, 3.0, 1)
+    assert merge_candidates(CONTEXT, candidates, top=1) == merged[:1]
+    assert merge_candidates(CONTEXT, [], top=3) == []
+
+
+@given(st.permutations([Candidate(start, start + 4, score, 0, 0, 0) for start in range(6) for score in (1.0, 2.0)]))
+def test_merging_does_not_depend_on_the_order_of_the_windows(candidates):
+    merged = merge_candidates(CONTEXT, candidates, top=4)
+    assert merged == merge_candidates(CONTEXT, sorted(candidates, key=lambda each: each.start), top=4)
+    assert [each.score for each in merged] == [2.0] * 4
+
+
+@given(st.text(" \u00a0\nab", max_size=12), st.data())
+def test_trimming_takes_white_space_and_nothing_else(context, data):
+    start = data.draw(st.integers(0, len(context)))
+    end = data.draw(st.integers(start, len(context)))
+    trimmed = trim(context, Candidate(start, end, 0.5, 1, 2, 3))
+    assert context[trimmed.start : trimmed.end] == context[start:end].strip()
+    assert (trimmed.score, trimmed.window, trimmed.first, trimmed.last) == (0.5, 1, 2, 3)
+
+
+def test_the_score_of_no_answer_is_the_least_of_the_windows():
+    assert no_answer_score([SpanScores(0, (), 3.0, 0.0), SpanScores(1, (), -2.0, 0.0)]) == -2.0

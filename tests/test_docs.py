@@ -1,0 +1,48 @@
+"""The documentation is run: what a page promises, happens."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+from spantune import Example, write_examples
+from spantune.config import known_keys
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_page_that_follows_one_datum_is_true(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "one-datum.md"
+    result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE, verbose=False)
+    assert result.attempted > 40
+    assert result.failed == 0
+
+
+def test_the_road_in_the_readme_runs(tmp_path, monkeypatch, capsys):
+    from conftest import made_examples
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    assert blocks, "the README shows no Python"
+    monkeypatch.chdir(tmp_path)
+    examples: list[Example] = list(made_examples(10))
+    write_examples(examples, "train.json")
+    space: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), space)
+    assert "f1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/one-datum.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_to_files_of_the_repository_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    assert not [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()]
+
+
+def test_settings_that_the_documentation_names_exist():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))))
+    named = set(re.findall(r"--set ([a-z_]+(?:\.[a-z_]+)?)=", text))
+    assert named <= set(known_keys())
