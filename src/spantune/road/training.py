@@ -15,7 +15,7 @@ from spantune.road.matching import labelled_only, same_task, task_of
 from spantune.road.watch import Silent, Watch, counter, working
 from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, read_facts, save_run
 from spantune.tasks import Measured, Task
-from spantune.training import Choice, Held, History, fine_tune, last_checkpoint, remove_broken_checkpoints
+from spantune.training import Choice, FineTuned, History, fine_tune, last_checkpoint, remove_broken_checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,52 +63,93 @@ def train_run(
     checkpoints = claim_folder(out, resume=resume)
     try:
         train, held_out, told = _both_sides(data, eval_data, config, shape, watch)
-        task = task_of(train, config)
-        same_task(task_of(held_out, config).name, task.name)
-        _warn_of_new_labels(train, held_out, watch)
         _same_as_before(checkpoints, config, train, held_out, resume=resume)
-        with working(watch, "loading the model"):
-            model = task.load_model(config, train)
-            tokenizer = load_tokenizer(config.model)
-        with working(watch, "cutting windows"):
-            windows = task.encode(train, tokenizer, model, config)
-            held_windows = task.encode(held_out, tokenizer, model, config)
-        predictor = task.predictor(model, tokenizer, config, windows)
-        untuned = _measure(task, predictor, held_windows, held_out, config, watch, "measuring the untuned model")
-
-        def evaluate(_: Any) -> Held:
-            return _measure(task, predictor, held_windows, held_out, config, watch, "measuring held-out").held
-
-        result = fine_tune(
-            model,
-            windows,
-            config.training,
-            evaluate=evaluate,
-            headline=task.headline,
-            checkpoints=checkpoints,
-            resume=resume,
-            progress=lambda done, total: watch.progress("training", done, total),
-            on_start=lambda choices: _tell_choices(choices, watch),
-            on_epoch=watch.epoch,
-        )
-        watch.progress("training", 1, 1)  # early stopping and a resume may leave its bar open
-        for note in result.notes:
-            watch.note(note)
-        tuned, measured = _final(task, predictor, held_windows, held_out, config, watch)
+        scene = _set_up(train, held_out, config, watch)
+        untuned = scene.measure("measuring the untuned model")
+        result = _fit(scene, checkpoints, resume=resume)
+        tuned, measured = _final(scene)
         provenance = Provenance(
             train=train,
             held_out=held_out,
             data_names=tuple(str(path) for path in (*data, *eval_data)),
             split=told,
-            scores=_shown(task, measured),
-            untuned=_shown(task, untuned),
+            scores=_shown(scene.task, measured),
+            untuned=_shown(scene.task, untuned),
             threshold=measured.threshold,
         )
-        save_run(out, model, tokenizer, config, result, provenance)
+        save_run(out, scene.model, scene.tokenizer, config, result, provenance)
     except BaseException:
         _leave_clean(checkpoints, keep_folder=was_there)
         raise
     return Trained(Path(out), read_facts(out), result.history, tuned, tuple(held_out))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Everything that training and measuring need, loaded and encoded. `predictor` uses the model that is trained."""
+
+    task: Task
+    config: Config
+    watch: Watch
+    model: Any
+    tokenizer: Any
+    windows: Any
+    held_out: Sequence[Record]
+    held_windows: Any
+    predictor: Any
+
+    def measure(self, stage: str, predictor: Any = None) -> Measured:
+        """The held-out records, measured with the model as it is now."""
+        tick = counter(self.watch, stage, len(self.held_windows))
+        return self.task.measure(predictor or self.predictor, self.held_windows, self.held_out, self.config, tick)
+
+
+def _set_up(train: Sequence[Any], held_out: Sequence[Any], config: Config, watch: Watch) -> _Scene:
+    task = task_of(train, config)
+    same_task(task_of(held_out, config).name, task.name)
+    _warn_of_new_labels(train, held_out, watch)
+    with working(watch, "loading the model"):
+        model = task.load_model(config, train)
+        tokenizer = load_tokenizer(config.model)
+    with working(watch, "cutting windows"):
+        windows = task.encode(train, tokenizer, model, config)
+        held_windows = task.encode(held_out, tokenizer, model, config)
+    predictor = task.predictor(model, tokenizer, config, windows)
+    return _Scene(task, config, watch, model, tokenizer, windows, held_out, held_windows, predictor)
+
+
+def _fit(scene: _Scene, checkpoints: Path, *, resume: bool) -> FineTuned:
+    watch = scene.watch
+    result = fine_tune(
+        scene.model,
+        scene.windows,
+        scene.config.training,
+        evaluate=lambda _: scene.measure("measuring held-out").held,
+        headline=scene.task.headline,
+        checkpoints=checkpoints,
+        resume=resume,
+        progress=lambda done, total: watch.progress("training", done, total),
+        on_start=lambda choices: _tell_choices(choices, watch),
+        on_epoch=watch.epoch,
+    )
+    watch.progress("training", 1, 1)  # early stopping and a resume may leave its bar open
+    for note in result.notes:
+        watch.note(note)
+    return result
+
+
+def _final(scene: _Scene) -> tuple[Any, Measured]:
+    """The best epoch's model on the held-out records; with a threshold for "no answer" tuned on them, measured again."""
+    measured = scene.measure("measuring the tuned model")
+    tuned = scene.task.tuned(scene.predictor, measured)
+    if measured.threshold == 0.0:
+        return tuned, measured
+    again = scene.measure("measuring with the tuned threshold", tuned)
+    scene.watch.note(
+        f"threshold for 'no answer' tuned on the held-out records: {measured.threshold:.3f}; their scores are a little "
+        "better for it than those of new data will be"
+    )
+    return tuned, replace(again, threshold=measured.threshold)
 
 
 def _both_sides(
@@ -168,34 +209,6 @@ def _tell(report: Report, watch: Watch) -> None:
 def _tell_choices(choices: Sequence[Choice], watch: Watch) -> None:
     for choice in choices:
         watch.note(f"{choice.key} = {choice.value} ({choice.reason})")
-
-
-def _measure(
-    task: Task,
-    predictor: Any,
-    windows: Any,
-    records: Sequence[Any],
-    config: Config,
-    watch: Watch,
-    stage: str,
-) -> Measured:
-    return task.measure(predictor, windows, records, config, counter(watch, stage, len(windows)))
-
-
-def _final(
-    task: Task, predictor: Any, windows: Any, records: Sequence[Any], config: Config, watch: Watch
-) -> tuple[Any, Measured]:
-    """The best epoch's model on the held-out records; with a threshold for "no answer" tuned on them, measured again."""
-    measured = _measure(task, predictor, windows, records, config, watch, "measuring the tuned model")
-    tuned = task.tuned(predictor, measured)
-    if measured.threshold == 0.0:
-        return tuned, measured
-    again = _measure(task, tuned, windows, records, config, watch, "measuring with the tuned threshold")
-    watch.note(
-        f"threshold for 'no answer' tuned on the held-out records: {measured.threshold:.3f}; their scores are a little "
-        "better for it than those of new data will be"
-    )
-    return tuned, replace(again, threshold=measured.threshold)
 
 
 def _shown(task: Task, measured: Measured) -> dict[str, float]:
