@@ -10,7 +10,7 @@ from transformers import BertForQuestionAnswering, Trainer
 from spantune.config import TrainingConfig, WindowsConfig
 from spantune.errors import EmptyDataError, OutputError, WindowError
 from spantune.evaluation import score_answers
-from spantune.features import encode, encode_texts
+from spantune.features import collate, encode, encode_texts
 from spantune.inference import Reader
 from spantune.inference.reader import ReaderSettings
 from spantune.training import Held, fine_tune
@@ -233,3 +233,15 @@ def test_loss_that_is_not_finite_is_seen_in_the_history(tiny_reader_model, windo
         tiny_reader_model.qa_outputs.bias.fill_(float("nan"))
     result = fine_tune(tiny_reader_model, windows, quick(epochs=1))
     assert "not finite" in result.history.epochs[0].observation
+
+
+def test_a_model_trained_in_bf16_answers_in_fp32_afterwards(tiny_reader_model, windows):
+    """Previously the model in memory went on in bf16, and gave other probabilities than the run that was saved from it."""
+    result = fine_tune(tiny_reader_model, windows, quick(precision="bf16"))
+    saved = BertForQuestionAnswering(result.model.config)
+    saved.load_state_dict(result.model.state_dict())
+    batch = {name: torch.from_numpy(array) for name, array in collate(windows, np.arange(4)).items() if name != "candidates"}
+    with torch.inference_mode():
+        in_memory, reloaded = result.model(**batch), saved.eval()(**batch)
+    assert in_memory.start_logits.dtype == torch.float32
+    assert torch.equal(in_memory.start_logits, reloaded.start_logits)

@@ -108,6 +108,8 @@ def fine_tune(
         trainer.remove_callback(PrinterCallback)
         with _disk_errors(folder), quiet():
             trainer.train(resume_from_checkpoint=str(found) if found else None)
+        # Accelerate leaves the model computing in bf16; its answers must be those of the saved fp32 weights.
+        model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     history = replace(trace.history, stopped_early=len(trace.history.epochs) < (resolved.config.epochs or 0))
     return FineTuned(
         model=model.eval(),
