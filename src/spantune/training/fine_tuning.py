@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback, TrainingArguments
 
 from spantune.config import TrainingConfig
-from spantune.errors import EmptyDataError, OutputError, RunError
+from spantune.errors import ConfigError, EmptyDataError, OutputError, RunError
 from spantune.features import Windows, select_windows
 from spantune.models import check_window_fits, hidden_size, input_names
 from spantune.models.loading import quiet
@@ -80,7 +80,8 @@ def fine_tune(
     disk. `progress` is told (steps done, steps in all), `on_start` what was chosen, `on_epoch` the history so far.
 
     Raises `EmptyDataError` when no window is left to train on, `WindowError` when windows are longer than the model's
-    positions, `RunError` when `resume` finds no usable checkpoint, `OutputError` when a checkpoint cannot be written.
+    positions, `ConfigError` for an integration that is not there, `RunError` when `resume` finds no usable checkpoint,
+    `OutputError` when a checkpoint cannot be written.
     """
     config = config or TrainingConfig()
     check_window_fits(int(windows.lengths.max(initial=0)), model)
@@ -94,16 +95,17 @@ def fine_tune(
         arguments = _arguments(resolved.config, folder, len(chosen), headline, bool(evaluate), keep_optimiser=bool(checkpoints))
         if found is not None and (stopped_after := _stopped_after(found, config.early_stopping)):
             arguments.num_train_epochs = stopped_after
-        trainer = ComposedTrainer(
-            model=model,
-            args=arguments,
-            data_collator=collator(chosen, input_names(model)),
-            train_dataset=WindowNumbers(len(chosen)),
-            eval_dataset=WindowNumbers(0) if evaluate else None,  # the Trainer asks for one; `evaluate` has its own
-            windows=chosen,
-            measure=_measure(evaluate, headline),
-            callbacks=[trace, *_early_stopping(config, bool(evaluate))],
-        )
+        with _integrations(config.report_to):
+            trainer = ComposedTrainer(
+                model=model,
+                args=arguments,
+                data_collator=collator(chosen, input_names(model)),
+                train_dataset=WindowNumbers(len(chosen)),
+                eval_dataset=WindowNumbers(0) if evaluate else None,  # the Trainer asks for one; `evaluate` has its own
+                windows=chosen,
+                measure=_measure(evaluate, headline),
+                callbacks=[trace, *_early_stopping(config, bool(evaluate))],
+            )
         trainer.remove_callback(ProgressCallback)
         trainer.remove_callback(PrinterCallback)
         with _disk_errors(folder), quiet():
@@ -212,6 +214,21 @@ def _measure(evaluate: Callable[[Any], Held] | None, headline: str) -> Callable[
         return {**held.scores, **{name: value for name, value in others.items() if value is not None}}
 
     return measured
+
+
+@contextlib.contextmanager
+def _integrations(report_to: tuple[str, ...]) -> Iterator[None]:
+    """What the Trainer says of an integration that it does not know, or that is not installed, told as `ConfigError`."""
+    try:
+        yield
+    except (ValueError, RuntimeError, ImportError) as error:
+        if not report_to:
+            raise
+        raise ConfigError(
+            f"training.report_to = {', '.join(report_to)}: {str(error).splitlines()[0]}",
+            expected="integrations of the Trainer that are installed, such as tensorboard, wandb or mlflow",
+            next_move="install it with pip, or leave training.report_to empty",
+        ) from error
 
 
 @contextlib.contextmanager
