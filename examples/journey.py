@@ -14,7 +14,7 @@ def main(data: str, folder: str) -> None:
     windows = spantune.encode(train, tokenizer, config.windows)
     model = spantune.load_reader(config.model)
     result = spantune.fine_tune(model, windows, config.training)
-    spantune.save_run(folder, model, tokenizer, config, result)
+    spantune.save_run(folder, model, tokenizer, config, result, spantune.Provenance(train=train, held_out=held_out))
     reader = spantune.Reader.load(folder)
     answer = reader.answer(held_out[0].question, held_out[0].context)
     scores = spantune.score_answers(held_out, reader.answer_many(held_out))

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def test_the_road_in_the_readme_runs(tmp_path, monkeypatch, capsys):
     for block in blocks:
         exec(compile(block, "README.md", "exec"), space)
     assert "f1" in capsys.readouterr().out
+
+
+def test_the_journey_is_short_and_runs(tmp_path, capsys):
+    from conftest import made_examples
+
+    script = ROOT / "examples" / "journey.py"
+    assert len(script.read_text(encoding="utf-8").splitlines()) <= 40
+    write_examples(list(made_examples(10)), tmp_path / "train.json")
+    runpy.run_path(str(script))["main"](str(tmp_path / "train.json"), str(tmp_path / "run"))
+    assert "held-out F1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/one-datum.md", "CONTRIBUTING.md", "CHANGELOG.md"])

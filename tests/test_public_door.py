@@ -27,6 +27,7 @@ DOOR = [
     "encode_texts",
     "evaluate_run",
     "fine_tune",
+    "free_folder",
     "load_classifier",
     "load_config",
     "load_reader",

@@ -63,7 +63,7 @@ def test_a_task_goes_the_whole_road(name, config, tmp_path):
     assert result.history.best.held_out_loss == pytest.approx(measured.held.loss, abs=1e-5)
     assert set(task.shown) <= measured.scores.as_dict().keys()
     run = save_run(tmp_path / "run", model, tokenizer, config, result, Provenance(train=train))
-    predictions = tuple(task.predict(task.open(run), held_out, None))
+    predictions = tuple(task.predict(task.open(run), held_out, None, None))
     assert [one.id for one in predictions] == [record.id for record in held_out]
     scores = task.score(held_out, predictions)
     before, after = measured.scores.as_dict(), scores.as_dict()

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from spantune.models import load_tokenizer as load_tokenizer
     from spantune.road import ask_run as ask_run
     from spantune.road import evaluate_run as evaluate_run
+    from spantune.road import free_folder as free_folder
     from spantune.road import predict_file as predict_file
     from spantune.road import split_files as split_files
     from spantune.road import train_run as train_run
@@ -69,7 +70,7 @@ _ROOMS = {
     "spantune.features": ("encode", "encode_texts"),
     "spantune.inference": ("Answer", "Classifier", "Prediction", "Reader", "trace_html", "trace_text"),
     "spantune.models": ("load_classifier", "load_reader", "load_tokenizer"),
-    "spantune.road": ("ask_run", "evaluate_run", "predict_file", "split_files", "train_run", "worth_asking"),
+    "spantune.road": ("ask_run", "evaluate_run", "free_folder", "predict_file", "split_files", "train_run", "worth_asking"),
     "spantune.runs": ("Provenance", "load_run", "save_run"),
     "spantune.training": ("fine_tune",),
 }

@@ -1,7 +1,7 @@
 """In: YAML files and `key=value` overrides. Out: one frozen, checked Config. Does not know: torch, data, models.
 
-Every default of every stage is in this schema and nowhere else. `None` means "chosen when the data and the model are
-known"; `training.defaults` says how, and the run records what was chosen.
+Every setting of every stage has its default in this schema. Where a description says what `null` chooses, that is done
+when the data and the model are known (`training.defaults`), and the run records what was chosen.
 """
 
 import difflib
@@ -139,7 +139,7 @@ def load_config(file: Path | str | None = None, overrides: Iterable[str] = ()) -
         raise ConfigError(
             f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''} in the configuration:\n"
             + "\n".join(f"  - {mistake}" for mistake in mistakes),
-            expected="keys and values of the schema shown by 'spantune train --help'",
+            expected="keys and values of the schema shown by 'spantune train --list-settings'",
             next_move="correct the lines above in the file or in --set",
         )
     return config

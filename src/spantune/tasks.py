@@ -1,7 +1,7 @@
 """In: the name of a task. Out: the same few functions for each of them. Does not know: HTTP, the command line.
 
-`answer` is extractive question answering, `classify` is text classification. A task is a row of `TASKS`; the road asks the
-row and never the name.
+`answer` is extractive question answering, `classify` is text classification. A task is a row of `TASKS`; whatever is
+done with records, the road asks the row for it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ from spantune.training import Held, class_losses, span_accuracy, span_losses
 from spantune.training.fine_tuning import longest_answer
 
 Tick = Callable[[int], None]
+Say = Callable[[str], None]
 
 UNKNOWN_CLASS = -1  # target of a held-out text whose label is none of the model's
 
@@ -53,7 +54,7 @@ class Task:
     encode: Callable[[Sequence[Record], Any, Any, Config], Windows]
     predictor: Callable[[Any, Any, Config, Windows], Any]
     open: Callable[[Path], Any]
-    predict: Callable[[Any, Iterable[Any], Tick | None], Iterator[Any]]
+    predict: Callable[[Any, Iterable[Any], Tick | None, Say | None], Iterator[Any]]
     measure: Callable[[Any, Windows, Sequence[Record], Config, Tick | None], Measured]
     score: Callable[[Sequence[Any], Iterable[Any]], Scores | LabelScores]
     tuned: Callable[[Any, Measured], Any]
@@ -80,8 +81,8 @@ def _reader(model: Any, tokenizer: Any, config: Config, train: Windows) -> Reade
     return Reader(model, tokenizer, settings)
 
 
-def _answer(reader: Reader, records: Iterable[Any], tick: Tick | None) -> Iterator[Answer]:
-    return reader.answer_many(records, progress=tick)
+def _answer(reader: Reader, records: Iterable[Any], tick: Tick | None, say: Say | None) -> Iterator[Answer]:
+    return reader.answer_many(records, progress=tick, say=say)
 
 
 def _measure_answers(reader: Reader, windows: Windows, records: Sequence[Any], config: Config, tick: Tick | None) -> Measured:
@@ -95,7 +96,7 @@ def _measure_answers(reader: Reader, windows: Windows, records: Sequence[Any], c
     hits: list[bool] = []
     found: list[SpanScores] = []
     for batch in score_windows(reader.model, windows, tick):
-        found += reader.decode(windows, batch, top=1)
+        found += reader.decode(windows, batch)
         rows = compared[batch.indices]
         if rows.any():
             start, end = torch.from_numpy(batch.start[rows]), torch.from_numpy(batch.end[rows])
@@ -161,8 +162,8 @@ def _classifier(model: Any, tokenizer: Any, config: Config, _: Windows) -> Class
     return Classifier(model, tokenizer, config.windows)
 
 
-def _label(classifier: Classifier, records: Iterable[Any], tick: Tick | None) -> Iterator[Prediction]:
-    return classifier.predict_many(records, progress=tick)
+def _label(classifier: Classifier, records: Iterable[Any], tick: Tick | None, say: Say | None) -> Iterator[Prediction]:
+    return classifier.predict_many(records, progress=tick, say=say)
 
 
 def _measure_labels(classifier: Classifier, windows: Windows, records: Sequence[Any], _: Config, tick: Tick | None) -> Measured:

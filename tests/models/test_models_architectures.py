@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import made_examples, made_texts, tokenizer_of
+from conftest import made_examples, made_texts, quick, tokenizer_of
 from transformers import (
     AutoConfig,
     AutoModelForQuestionAnswering,
@@ -17,7 +17,7 @@ from transformers import (
     XLNetConfig,
 )
 
-from spantune.config import ModelConfig, WindowsConfig
+from spantune.config import ModelConfig, WindowsConfig, load_config
 from spantune.errors import ModelError, WindowError
 from spantune.features import encode, encode_texts
 from spantune.models import (
@@ -31,6 +31,8 @@ from spantune.models import (
     score_texts,
     score_windows,
 )
+from spantune.runs import save_run
+from spantune.training import fine_tune
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 DEBERTA_V3 = {  # as microsoft/deberta-v3-small: positions are relative, and there are no segments
@@ -275,3 +277,19 @@ def test_scoring_leaves_the_model_in_the_mode_it_was_in(training, folder_of):
     assert model.training is training
     assert (scored(model, windows)[0][0] == first[0][0]).all()  # no dropout
     assert list(score_windows(model, windows.take(np.array([], dtype=np.int64)))) == []
+
+
+@every_family
+def test_every_family_is_fine_tuned_saved_and_read_by_plain_transformers(family, folder_of, tmp_path):
+    model, tokenizer = load_reader(folder_of(family)), load_tokenizer(folder_of(family))
+    config = load_config(overrides=["windows.length=72", "windows.stride=16"])
+    windows = encode(made_examples(16), tokenizer, config.windows)
+    result = fine_tune(model, windows, quick(epochs=2, batch_size=8))
+    first, last = result.history.epochs
+    assert last.training_loss < first.training_loss
+    folder = save_run(tmp_path / "run", model, tokenizer, config, result)
+    plain = AutoModelForQuestionAnswering.from_pretrained(folder).eval()
+    before, after = scored(model, windows), scored(plain, windows)
+    for window, logits in before.items():
+        for one, other in zip(logits, after[window], strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)

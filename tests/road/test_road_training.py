@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from conftest import made_examples, made_texts, quick_config
 
-from spantune.data import Span, TextExample, write_examples
+from spantune.data import Span, TextExample, read_examples, write_examples
 from spantune.errors import ConfigError, DataError, EmptyDataError, ModelError, OutputError, RunError, WindowError
 from spantune.inference import Classifier, Reader
 from spantune.road import Silent, train_run
@@ -52,7 +52,7 @@ def test_a_run_is_trained_and_told_on_held_out_data_of_its_own(data_folder, conf
     files = [data_folder / "questions.json"], [data_folder / "held-out.json"]
     made = train_run(files[0], tmp_path / "run", config, eval_data=files[1], watch=listener)
     assert (made.facts.data["train"]["count"], made.facts.data["held_out"]["count"]) == (40, 12)
-    assert made.facts.data["split"] == f"held out: {files[1][0]}"
+    assert made.facts.data["split"] == "held out: held-out.json"
     assert [one.id for one in made.held_out] == [f"hq{number}" for number in range(12)]
     assert [epoch.epoch for epoch in listener.epochs] == [1, 2]
     assert [stage for stage, *_ in listener.stages] == [
@@ -322,6 +322,24 @@ def test_a_run_can_be_resumed_from_another_place(interrupted, data_folder, tmp_p
     moved = shutil.move(out, tmp_path / "elsewhere")
     made = train_run([data_folder / "questions.json"], moved, config, resume=True)
     assert [epoch.epoch for epoch in made.history.epochs] == [1, 2, 3]
+
+
+def test_the_same_records_in_another_order_are_other_data(interrupted, data_folder, tmp_path):
+    """Previously the fingerprint, which has no order, let them pass, and a resumed run trained on some of them twice."""
+    out, config = interrupted
+    turned = tmp_path / "turned.json"
+    write_examples(list(reversed(read_examples(data_folder / "questions.json").records)), turned)
+    with pytest.raises(RunError, match="differ from those of the interrupted run"):
+        train_run([turned], out, config, resume=True)
+
+
+def test_a_kill_while_the_finished_files_are_moved_in_does_not_bar_the_way(interrupted, data_folder):
+    """Previously the folder then held files that --resume took for somebody else's."""
+    out, config = interrupted
+    (out / "README.md").write_text("half of a run", encoding="utf-8")
+    (out / "checkpoints" / "moving-in.txt").write_text("README.md\nspantune.json\n", encoding="utf-8")
+    made = train_run([data_folder / "questions.json"], out, config, resume=True)
+    assert "half of a run" not in (made.folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_resume_without_a_run_is_told(data_folder, config, tmp_path):

@@ -52,6 +52,23 @@ def test_scores_are_those_of_the_reader_on_the_records(reader_run, data_folder):
     assert (listener.warnings, listener.done[-1]) == ([], ("evaluating", 12, 12))
 
 
+def test_every_reference_counts_wherever_it_stands(reader_run, tmp_path):
+    """Previously a reference that occurs twice in the context was removed before scoring, and its answer counted as wrong."""
+    rows = [
+        {"id": "a", "question": "What was the note?", "context": "The note was 12. See note 12.", "answers": ["12", "12. See"]}
+    ]
+    (tmp_path / "twice.json").write_text(json.dumps(rows), encoding="utf-8")
+    found = evaluate_run(reader_run, [tmp_path / "twice.json"])
+    assert found.scores.per_question[0].references == ("12", "12. See")
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_the_work(reader_run, data_folder, tmp_path):
+    listener = Listener()
+    with pytest.raises(OutputError, match="not there"):
+        evaluate_run(reader_run, [data_folder / "held-out.json"], out=tmp_path / "no" / "folder.json", watch=listener)
+    assert listener.done == []
+
+
 def test_labels_are_scored_too(classifier_run, tmp_path):
     write_examples(made_texts(10, seed=5), tmp_path / "t.json")
     found = evaluate_run(classifier_run, [tmp_path / "t.json"])
@@ -271,3 +288,36 @@ def test_a_question_worth_asking_is_answered_right_if_there_is_one(reader_run):
     ]
     assert chosen in (right or records)
     assert not right or len(chosen.context) == min(len(one.context) for one in right)
+
+
+# -- what is written never takes the place of what was read
+
+
+def test_no_command_writes_over_its_own_input(reader_run, tmp_path):
+    """Previously `split train.json --out .` replaced the data by its own training side, without a word."""
+    data = tmp_path / "train.json"
+    write_examples(made_examples(8), data)
+    before = data.read_bytes()
+    with pytest.raises(ConfigError, match="one of the input files"):
+        split_files([data], tmp_path)
+    with pytest.raises(ConfigError, match="one of the input files"):
+        predict_file(reader_run, data, tmp_path / "." / "train.json")
+    assert data.read_bytes() == before
+
+
+def test_questions_with_contradictory_labels_are_answered_in_their_place(reader_run, tmp_path):
+    """Previously `predict` left them out, though it has no use for labels."""
+    rows = [
+        {
+            "id": str(number),
+            "question": "What was the note?",
+            "context": "The note was 12.",
+            "answers": [],
+            "is_impossible": odd,
+        }
+        for number, odd in enumerate([True, False, True])
+    ]
+    (tmp_path / "questions.json").write_text(json.dumps(rows), encoding="utf-8")
+    assert predict_file(reader_run, tmp_path / "questions.json", tmp_path / "answers.jsonl") == 3
+    answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [answer["id"] for answer in answers] == ["0", "1", "2"]

@@ -31,10 +31,12 @@ def command(
     \b
     $ spantune ask run "When did the crisis begin?" --context "The 1973 oil crisis began in October 1973."
     October 1973
-      probability 0.93, characters 29 to 41; no answer: 0.01
+      probability 0.931, characters 29 to 41; no answer: 0.012
     """
     if dash not in (None, "-"):
         raise typer.BadParameter(f"{dash!r} after the question; give a context as --context TEXT, --context-file FILE or -")
+    if dash and context_file:
+        raise typer.BadParameter("two contexts: a file and standard input; give one of them")
     asked = spantune.ask_run(run, question, context=context, context_file=context_file or dash, top=top)
     show.result(asked.as_dict(trace), as_json=json, text=lambda: show.asked(asked, trace=trace, top=top))
     if html is not None:

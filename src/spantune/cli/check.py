@@ -17,7 +17,8 @@ def command(data: options.Data, shape: options.Shape = None, json: options.AsJso
     1380 read: 1146 kept, 234 repaired, 0 quarantined, 0 dropped
     1380 answers, 0 unanswerable questions
 
-    Each problem is shown with its place, what was found, what was expected, and the next move.
+    Each problem is shown with its place, what was found, what was expected, and the next move:
+    the first 20 of them, and all of them with --json.
     Exit code 0: clean; 1: problems found; 2: unreadable or misused.
     """
     report = spantune.check(spantune.read_examples(*data, shape=shape))

@@ -1,5 +1,7 @@
 """`spantune demo`: the whole road on real data that ships with the package."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +17,9 @@ SETTINGS = ("windows.length=256", "windows.stride=64", "training.epochs=5", "tra
 
 
 def command(
-    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run that is made.")] = Path("demo-run"),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="RUN", help="Folder of the run; without it demo-run, or demo-run-2, …")
+    ] = None,
     json: options.AsJson = False,
 ) -> None:
     """Check, split, fine-tune, evaluate and ask, on annual-report questions (TAT-QA, CC BY 4.0).
@@ -24,28 +28,31 @@ def command(
     $ spantune demo
     1. The data …
     2. Fine-tuning …
-    3. Held-out documents, before and after …
+    3. The training, and the held-out documents before and after …
     4. One held-out question …
     """
     data = spantune.demo_data()
     report = spantune.check(spantune.read_examples(data))
+    folder = out or spantune.free_folder("demo-run")
     with Terminal(quiet=json) as watch:
         watch.heading("1. The data: questions on annual reports, answered by quoting them (TAT-QA, CC BY 4.0)")
         watch.say(lambda: show.report(report))
         watch.heading("2. Fine-tuning the embedded encoder; whole documents are held out")
-        trained = spantune.train_run([data], out, spantune.load_config(overrides=SETTINGS), watch=watch)
+        trained = spantune.train_run([data], folder, spantune.load_config(overrides=SETTINGS), watch=watch)
         asked = spantune.worth_asking(trained)
         trace = trained.predictor.trace(asked.question, asked.context)
         watch.heading("3. The training, and the held-out documents before and after")
         watch.say(lambda: show.trained(trained, next_move=False))
-        watch.heading("4. One held-out question, and how its answer was found")
+        watch.heading("4. A held-out question, one of those that it answers right, and how the answer was found")
         watch.say(lambda: show.traced(trace))
-    question = asked.question.replace('"', "'")
+        context = folder / "demo-context.txt"
+        context.write_text(asked.context, encoding="utf-8")
+    program = shlex.quote(sys.argv[0])
     show.result(
         {**trained.as_dict(), "question": asked.question, "answer": trace.answer.as_dict()},
         as_json=json,
         text=lambda: show.line(
-            f'The model is in {out}. Next: spantune ask {out} "{question}" --context-file YOUR.txt, '
-            "or spantune train YOUR-DATA.json --out my-run"
+            f"The model is in {folder}. Next: {program} ask {shlex.quote(str(folder))} {shlex.quote(asked.question)} "
+            f"--context-file {shlex.quote(str(context))}"
         ),
     )

@@ -99,7 +99,7 @@ def asked(made: "Asked", *, trace: bool, top: int) -> None:
     """An answer with its probability and place, or a label with its probability; the trace first, if wanted."""
     if trace:
         line(made.trace_text(width=console_for().width, encoding=sys.stdout.encoding))
-        return
+        line("")
     said: Any = made.said
     if hasattr(said, "label"):
         for label, probability in said.probabilities[:top]:

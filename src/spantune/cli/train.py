@@ -1,5 +1,6 @@
 """`spantune train`: fine-tune a model on data, and measure it on held-out documents."""
 
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,10 @@ def command(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in RUN.")] = False,
     list_settings: Annotated[
-        bool, typer.Option("--list-settings", is_eager=True, callback=lambda wanted: _list_settings(wanted))
+        bool,
+        typer.Option(
+            "--list-settings", is_eager=True, callback=lambda wanted: _list_settings(wanted), help="List what --set takes."
+        ),
     ] = False,
     shape: options.Shape = None,
     json: options.AsJson = False,
@@ -42,9 +46,9 @@ def command(
     training.learning_rate = 0.0003 (the model's hidden size is 384)
     epoch 1: training loss 2.61, held-out loss 2.43, EM 17.9, F1 45.0: first epoch
     …
-    the run is in run; next: spantune ask run "…" --context-file FILE
+    The run is in run. Next: spantune ask run "…" --context-file FILE
     """
-    overrides = [*(settings or ()), *([f"model.name={model}"] if model else ())]
+    overrides = [*(settings or ()), *([f"model.name={dumps(model)}"] if model else ())]
     with Terminal(quiet=json) as watch:
         trained = spantune.train_run(
             data,

@@ -43,13 +43,15 @@ class Dataset(Sequence[Record]):
 
     `read` counts every record seen: `len(records)`, those in `set_aside` (quarantined: they contradict themselves), and
     those dropped because nothing usable is left of them. Each of the last two, and each record repaired while reading,
-    has its entry in `problems`. Spans are as the files give them; `check` aligns them.
+    has its entry in `problems`. `in_order` holds `records` and `set_aside` as they follow each other in the files.
+    Spans are as the files give them; `check` aligns them.
     """
 
     records: tuple[Record, ...]
     sources: tuple[Source, ...]
     problems: tuple[Problem, ...]
     set_aside: tuple[Record, ...]
+    in_order: tuple[Record, ...]
     read: int
     task: Task
 
@@ -98,6 +100,7 @@ def read_examples(*sources: str | Path, shape: str | None = None) -> Dataset:
         sources=_joined(part.sources for part in parts),
         problems=_joined(part.problems for part in parts),
         set_aside=_joined(part.set_aside for part in parts),
+        in_order=_joined(part.in_order for part in parts),
         read=sum(part.read for part in parts),
         task=parts[0].task,
     )
@@ -110,6 +113,7 @@ def _read_one(source: str, forced: str | None, several: bool) -> Dataset:
     origin = shapes.Origin(source, f"{source}:" if several else "")
     records: list[Record] = []
     set_aside: list[Record] = []
+    in_order: list[Record] = []
     problems: list[Problem] = []
     read = 0
     for made in _converted(rows, shape.convert, origin):
@@ -117,10 +121,11 @@ def _read_one(source: str, forced: str | None, several: bool) -> Dataset:
         problems += made.problems
         if made.record is not None:
             (records if made.usable else set_aside).append(made.record)
+            in_order.append(made.record)
     if not read:
         raise _no_records(source)
     told = Source(source, raw.format, shape.name, read)
-    return Dataset(tuple(records), (told,), tuple(problems), tuple(set_aside), read, shape.task)
+    return Dataset(tuple(records), (told,), tuple(problems), tuple(set_aside), tuple(in_order), read, shape.task)
 
 
 def _peeked(rows: Iterator[Row | Problem]) -> tuple[list[Row | Problem], Iterator[Row | Problem]]:

@@ -10,7 +10,7 @@ import numpy as np
 from spantune.config import WindowsConfig
 from spantune.data.records import TextExample
 from spantune.errors import DataError
-from spantune.features import encode_texts
+from spantune.features import Windows, encode_texts
 from spantune.inference.answers import Prediction, diverged, readable
 from spantune.models import check_window_fits, score_texts
 from spantune.runs import load_run
@@ -53,16 +53,25 @@ class Classifier:
             )
         return next(self.predict_many([TextExample("", text)]))
 
-    def predict_many(self, examples: Iterable[Worded], progress: Callable[[int], None] | None = None) -> Iterator[Prediction]:
-        """Predictions in the order of `examples`; `progress` is told how many texts were labelled."""
+    def predict_many(
+        self,
+        examples: Iterable[Worded],
+        progress: Callable[[int], None] | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> Iterator[Prediction]:
+        """Predictions in the order of `examples`; `progress` is told how many were made, `say` which texts were cut."""
         iterator = iter(examples)
         while block := list(islice(iterator, TEXTS_AT_ONCE)):
-            yield from self._block(block)
+            plain = [TextExample(one.id, readable(one.text)) for one in block]
+            windows = encode_texts(plain, self.tokenizer, self.windows)
+            if say is not None:
+                for lost in windows.lost.sentences():
+                    say(lost)
+            yield from self._block(plain, windows)
             if progress is not None:
                 progress(len(block))
 
-    def _block(self, block: Sequence[Worded]) -> list[Prediction]:
-        windows = encode_texts([TextExample(one.id, readable(one.text)) for one in block], self.tokenizer, self.windows)
+    def _block(self, block: Sequence[TextExample], windows: Windows) -> list[Prediction]:
         logits = np.zeros((len(block), len(self.labels)))
         for scores in score_texts(self.model, windows):
             logits[scores.indices] = scores.logits

@@ -76,15 +76,23 @@ class Reader:
         return next(self.answer_many([asked], top))
 
     def answer_many(
-        self, examples: Iterable[Asked], top: int = 1, progress: Callable[[int], None] | None = None
+        self,
+        examples: Iterable[Asked],
+        top: int = 1,
+        progress: Callable[[int], None] | None = None,
+        say: Callable[[str], None] | None = None,
     ) -> Iterator[Answer]:
         """Answers in the order of `examples`, made while they are read: memory does not grow with their number.
 
-        A question too long for a window is cut at its end. `progress` is told how many questions were answered.
+        A question too long for a window is cut at its end, and `say` is told which. `progress` is told how many questions
+        were answered.
         """
         for block in _blocks(examples):
             windows = self.encode(block)
-            spans = by_example(windows, map(_finite, self._span_scores(windows)))
+            if say is not None:
+                for lost in windows.lost.sentences():
+                    say(lost)
+            spans = by_example(windows, map(_finite, self._span_scores(windows, top)))
             for asked, scores in zip(block, spans, strict=True):
                 yield self.choose(asked, scores, top)
             if progress is not None:
@@ -95,7 +103,7 @@ class Reader:
         asked = self._one(question, context)
         windows = self.encode([asked])
         logits = sorted(score_windows(self.model, windows), key=lambda scores: int(scores.indices[0]))
-        spans = [_finite(found) for batch in logits for found in self.decode(windows, batch)]
+        spans = [_finite(found) for batch in logits for found in self.decode(windows, batch, max(top, SPANS_KEPT))]
         answer = self.choose(asked, spans, top)
         return build_trace(
             asked,
@@ -138,9 +146,9 @@ class Reader:
         first = alternatives[0]
         return Answer(asked.id, first.text, first.start, first.end, first.probability, first.score, none, margin, shown)
 
-    def _span_scores(self, windows: Windows) -> Iterator[SpanScores]:
+    def _span_scores(self, windows: Windows, top: int) -> Iterator[SpanScores]:
         for batch in score_windows(self.model, windows):
-            yield from self.decode(windows, batch)
+            yield from self.decode(windows, batch, max(top, SPANS_KEPT))
 
     def _one(self, question: str, context: str) -> Example:
         for name, text in (("question", question), ("context", context)):

@@ -5,7 +5,7 @@ Out: values for the command line to show; run folders and prediction files.
 Does not know: HTTP, terminals.
 """
 
-from spantune.road.asking import Asked, ask_run, worth_asking
+from spantune.road.asking import Asked, ask_run, free_folder, worth_asking
 from spantune.road.training import Trained, train_run
 from spantune.road.using import Evaluated, Sides, evaluate_run, predict_file, split_files
 from spantune.road.watch import Silent, Watch
@@ -19,6 +19,7 @@ __all__ = [
     "Watch",
     "ask_run",
     "evaluate_run",
+    "free_folder",
     "predict_file",
     "split_files",
     "train_run",

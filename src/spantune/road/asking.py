@@ -78,7 +78,10 @@ def ask_run(
 
 
 def worth_asking(trained: Trained) -> Any:
-    """A held-out question that the reader answers right, with a short context, so that its trace fits on a screen."""
+    """A held-out question that the reader answers right, with a short context, so that its trace fits on a screen.
+
+    The one with the shortest context where no answer is right. For a run that answers questions.
+    """
     by_length = sorted(trained.held_out, key=lambda record: len(getattr(record, "context", "")))
     answers = trained.predictor.answer_many(by_length)
     right = (
@@ -87,6 +90,11 @@ def worth_asking(trained: Trained) -> Any:
         if answer.text in {span.text for span in getattr(record, "answers", ())}
     )
     return next(right, by_length[0])
+
+
+def free_folder(name: str) -> Path:
+    """The first of `name`, `name-2`, `name-3`, … that is not there yet."""
+    return next(path for path in (Path(name), *(Path(f"{name}-{n}") for n in range(2, 10_000))) if not path.exists())
 
 
 def _read_text(source: str) -> str:

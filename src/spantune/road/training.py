@@ -1,5 +1,6 @@
 """`train_run`: from data files to a finished run."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -71,7 +72,7 @@ def train_run(
         provenance = Provenance(
             train=train,
             held_out=held_out,
-            data_names=tuple(str(path) for path in (*data, *eval_data)),
+            data_names=tuple(Path(path).name for path in (*data, *eval_data)),
             split=told,
             scores=_shown(scene.task, measured),
             untuned=_shown(scene.task, untuned),
@@ -114,6 +115,10 @@ def _set_up(train: Sequence[Any], held_out: Sequence[Any], config: Config, watch
     with working(watch, "cutting windows"):
         windows = task.encode(train, tokenizer, model, config)
         held_windows = task.encode(held_out, tokenizer, model, config)
+    for lost in windows.lost.sentences():
+        watch.note(lost)
+    for lost in held_windows.lost.sentences():
+        watch.note(f"held out: {lost}")
     predictor = task.predictor(model, tokenizer, config, windows)
     return _Scene(task, config, watch, model, tokenizer, windows, held_out, held_windows, predictor)
 
@@ -134,7 +139,8 @@ def _fit(scene: _Scene, checkpoints: Path, *, resume: bool) -> FineTuned:
     )
     watch.progress("training", 1, 1)  # early stopping and a resume may leave its bar open
     for note in result.notes:
-        watch.note(note)
+        if note not in scene.windows.lost.sentences():  # these were told before training
+            watch.note(note)
     return result
 
 
@@ -166,7 +172,7 @@ def _both_sides(
         _tell(held_report, watch)
         held_out = labelled_only(held_report.examples, eval_data)
         _warn_of_seen(labelled, held_out, watch)
-        told = f"held out: {', '.join(str(path) for path in eval_data)}"
+        told = f"held out: {', '.join(Path(path).name for path in eval_data)}"
         return labelled, held_out, told
     parts = split(labelled, held_out=config.held_out, seed=config.training.seed)
     told = f"no --eval-data: {len(parts.held_out)} of {len(labelled)} records held out, {parts.grouped_by}"
@@ -222,14 +228,14 @@ def _same_as_before(
     """Note what a run was started with; on a resume compare it, because another order of data would train on some twice."""
     now = {
         "config": config.model_dump(mode="json"),
-        "train": fingerprint(train),
-        "held_out": fingerprint(held_out),
+        "train": _in_order(train),
+        "held_out": _in_order(held_out),
     }
     file = checkpoints / STARTED_WITH
     if not resume:
         write_text(file, json.dumps(now, indent=2))
         return
-    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else now
+    before = json.loads(file.read_text(encoding="utf-8"))
     differing = [name for name in now if before.get(name) != now[name]]
     if differing:
         raise RunError(
@@ -237,6 +243,11 @@ def _same_as_before(
             expected="the same data and settings, so that training goes on where it stopped",
             next_move="give the same data and settings, or train into another --out without --resume",
         )
+
+
+def _in_order(records: Sequence[Record]) -> str:
+    """A hash of records in their order: the same ones in another order would be drawn differently."""
+    return hashlib.sha256("".join(fingerprint([record]) for record in records).encode()).hexdigest()
 
 
 def _leave_clean(checkpoints: Path, *, keep_folder: bool) -> None:

@@ -6,17 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from spantune.data import Report, check, read_examples, split, write_examples, write_text
+from spantune.data import check, read_examples, split, write_examples, write_text
 from spantune.data.atomic import write_lines
-from spantune.errors import EmptyDataError, OutputError
+from spantune.errors import ConfigError, EmptyDataError, OutputError
 from spantune.evaluation import LabelScores, Scores
 from spantune.road.matching import labelled_only, same_task
 from spantune.road.watch import Silent, Watch, counter, working
 from spantune.runs import read_facts, trained_on
 from spantune.tasks import TASKS
-
-# Quarantined because of where their answers stand, not of what they say: scores compare texts, so these can be scored.
-SCORED_BY_TEXT = frozenset({"absent", "ambiguous"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +40,30 @@ def evaluate_run(
 ) -> Evaluated:
     """Score a finished run on labelled data. Records that the run was trained on are counted and warned of, loudly.
 
-    `out` names a JSON file for the scores and every wrong prediction. Questions whose answers do not stand where the data
-    says are scored too: scores compare texts. Raises `EmptyDataError` when no labelled record is left.
+    `out` names a JSON file for the scores and every wrong prediction. References are taken as the
+    data gives them, wherever they stand: scores compare texts. Raises `EmptyDataError` when no labelled record is left.
     """
     watch = watch or Silent()
     facts = read_facts(run)
+    if out is not None:
+        check_target(out, data)
     with working(watch, "reading"):
-        report = check(read_examples(*data, shape=shape))
-    records, left_out = _scorable(report, facts.task)
-    seen = len(trained_on(run, records))
+        dataset = read_examples(*data, shape=shape)
+    same_task(dataset.task, facts.task)
+    records = labelled_only(dataset.records, data)
+    seen, left_out = len(trained_on(run, records)), dataset.read - len(records)
     if seen:
         watch.warn(
             f"{seen} of {len(records)} records are among those that this run was trained on: these scores say how well it "
             "remembers, not how well it answers. Evaluate on held-out documents."
         )
     if left_out:
-        watch.note(f"{left_out} of {report.read} records cannot be scored (spantune check tells which); they are left out")
+        watch.note(f"{left_out} of {dataset.read} records cannot be scored (spantune check tells which); they are left out")
     task = TASKS[facts.task]
     with working(watch, "loading the model"):
         predictor = task.open(Path(run))
     tick = counter(watch, "evaluating", len(records))
-    predictions = tuple(task.predict(predictor, records, tick))
+    predictions = tuple(task.predict(predictor, records, tick, watch.warn))
     evaluated = Evaluated(task.score(records, predictions), predictions, seen, left_out)
     if out is not None:
         sheet = {**evaluated.as_dict(), "errors": task.errors(records, predictions, evaluated.scores)}
@@ -76,17 +76,20 @@ def predict_file(
 ) -> int:
     """Answer every question (or label every text) of a file: JSONL, in the order of the file, ids kept. Gives their number.
 
-    The output is written whole or not at all. Raises `RunError` when the file is for another task than the run.
+    Labels are not looked at, not even wrong ones. The output is written whole or not at all. Raises `RunError` when the file
+    is for another task than the run, `ConfigError` when `out` is the file itself.
     """
     watch = watch or Silent()
     facts = read_facts(run)
+    check_target(out, [data])
     with working(watch, "reading"):
         dataset = read_examples(data, shape=shape)
     same_task(dataset.task, facts.task)
-    missing = dataset.read - len(dataset)
-    if missing:
+    records = dataset.in_order
+    if len(records) < dataset.read:
+        missing = dataset.read - len(records)
         watch.warn(f"{missing} of {dataset.read} records get no prediction (spantune check tells which and why)")
-    if not len(dataset):
+    if not records:
         raise EmptyDataError(
             f"no usable record in {data}",
             expected="questions with their contexts, or texts",
@@ -95,21 +98,29 @@ def predict_file(
     task = TASKS[facts.task]
     with working(watch, "loading the model"):
         predictor = task.open(Path(run))
-    tick = counter(watch, "predicting", len(dataset))
-    return write_lines(
-        out, (json.dumps(one.as_dict(), ensure_ascii=False) for one in task.predict(predictor, dataset.records, tick))
-    )
+    tick = counter(watch, "predicting", len(records))
+    predictions = task.predict(predictor, records, tick, watch.warn)
+    return write_lines(out, (json.dumps(one.as_dict(), ensure_ascii=False) for one in predictions))
 
 
-def _scorable(report: Report, task: str) -> tuple[tuple[Any, ...], int]:
-    """The records that can be scored, and how many of those read cannot."""
-    by_text = {problem.record_id for problem in report.problems if problem.code in SCORED_BY_TEXT}
-    aside = tuple(one for one in report.quarantined_examples if one.id in by_text)
-    records = tuple(report.examples) + aside
-    if records:
-        same_task("answer" if hasattr(records[0], "question") else "classify", task)
-    labelled = labelled_only(records, [source.path for source in report.sources])
-    return labelled, report.read - len(labelled)
+def check_target(out: str | Path, inputs: Sequence[str | Path]) -> None:
+    """Make sure, before the work is done, that `out` can be written: not one of the inputs, in a folder that is there.
+
+    Raises `ConfigError` or `OutputError`.
+    """
+    target = Path(out)
+    if any(target.exists() and Path(one).exists() and target.samefile(one) for one in inputs):
+        raise ConfigError(
+            f"{out} is one of the input files",
+            expected="another file to write to",
+            next_move="choose another --out: the input would be lost",
+        )
+    if not target.parent.is_dir():
+        raise OutputError(
+            f"the folder {target.parent} is not there",
+            expected="an existing folder",
+            next_move="create it first, or correct --out",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +165,8 @@ def split_files(
             next_move="choose another --out",
         ) from error
     files = {"train": folder / "train.json", "held_out": folder / "held-out.json"}
+    for file in files.values():
+        check_target(file, data)
     write_examples(parts.train, files["train"])
     write_examples(parts.held_out, files["held_out"])
     return Sides(

@@ -257,6 +257,8 @@ def _limits(card: CardFacts) -> str:
     shared = (
         "The scores are on held-out documents of the same collection as the training data. Other documents, other "
         "kinds of questions or another language can do worse; measure on your own with `spantune evaluate`.",
+        "The best epoch, and the threshold for 'no answer' where there is one, were chosen on these same held-out documents: "
+        "their scores are a little better for it than those of new documents will be.",
         "The licence of this model follows from those of its base model and its training data.",
     )
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in (*TASKS[card.task].limits, *shared))

@@ -24,6 +24,7 @@ from spantune.training.curves import save_curves
 FACTS, HISTORY, CURVES, CARD, TRAINED_ON = "spantune.json", "history.json", "curves.png", "README.md", "trained-on.txt"
 CHECKPOINTS, STARTED_WITH = "checkpoints", "started-with.json"
 STAGING = ".staging-"
+MOVING_IN = "moving-in.txt"
 LOGS = "runs"  # where the Trainer's TensorBoard integration writes, and where the Hub looks for its logs
 OPENERS = {"answer": open_reader, "classify": open_classifier}
 
@@ -102,6 +103,9 @@ def save_run(
             (staging / TRAINED_ON).write_text("".join(f"{one}\n" for one in hashes), encoding="ascii")
             (staging / FACTS).write_text(facts.to_json(), encoding="utf-8")
             _readable_alike(staging)
+            names = sorted(path.name for path in staging.iterdir())
+            if (folder / CHECKPOINTS).is_dir():  # a kill while they are moved in must not bar the way to --resume
+                (folder / CHECKPOINTS / MOVING_IN).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
             for path in sorted(staging.iterdir(), key=lambda path: path.name == FACTS):
                 path.replace(folder / path.name)
         finally:
@@ -206,13 +210,20 @@ def _refuse_taken(folder: Path) -> None:
             expected="a new or empty folder",
             next_move="choose another --out, or remove the folder first",
         )
-    others = [name for name in held if not name.startswith(STAGING) and not (name == CHECKPOINTS and _ours(folder / name))]
+    ours = {CHECKPOINTS, *_moving_in(folder)} if _ours(folder / CHECKPOINTS) else set()
+    others = [name for name in held if not name.startswith(STAGING) and name not in ours]
     if others or (folder.exists() and not folder.is_dir()):
         raise RunError(
             f"{folder} holds {', '.join(others[:3])}" if others else f"{folder} is a file",
             expected="a new or empty folder",
             next_move="choose another --out",
         )
+
+
+def _moving_in(folder: Path) -> list[str]:
+    """The files of a save that a kill may have interrupted while it moved them in; the next save replaces them."""
+    noted = folder / CHECKPOINTS / MOVING_IN
+    return noted.read_text(encoding="utf-8").splitlines() if noted.is_file() else []
 
 
 def _ours(checkpoints: Path) -> bool:

@@ -1,7 +1,7 @@
 """The Hugging Face Trainer, composed: our windows, order, loss and held-out measurement; everything else is its own.
 
-The subclass overrides three methods and adds no state of training: torchrun, Accelerate, mixed precision and the tracking
-integrations work as users of the Trainer know them.
+The subclass overrides three methods and adds no state of training: mixed precision, accumulation, clipping, checkpoints and
+the tracking integrations work as users of the Trainer know them.
 """
 
 from collections.abc import Callable, Iterator, Mapping

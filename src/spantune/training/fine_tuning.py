@@ -103,7 +103,7 @@ def fine_tune(
                 train_dataset=WindowNumbers(len(chosen)),
                 eval_dataset=WindowNumbers(0) if evaluate else None,  # the Trainer asks for one; `evaluate` has its own
                 windows=chosen,
-                measure=_measure(evaluate, headline),
+                measure=_measure(evaluate),
                 callbacks=[trace, *_early_stopping(config, bool(evaluate))],
             )
         trainer.remove_callback(ProgressCallback)
@@ -204,7 +204,7 @@ def _early_stopping(config: TrainingConfig, measured: bool) -> list[Any]:
     return [EarlyStoppingCallback(early_stopping_patience=patience)] if measured and patience else []
 
 
-def _measure(evaluate: Callable[[Any], Held] | None, headline: str) -> Callable[[Any], Mapping[str, float]] | None:
+def _measure(evaluate: Callable[[Any], Held] | None) -> Callable[[Any], Mapping[str, float]] | None:
     if evaluate is None:
         return None
 
@@ -253,7 +253,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         raise OutputError(
             f"a checkpoint could not be written to {folder}: {str(error).splitlines()[0]}",
             expected="room for two checkpoints with optimiser state, about six times the model's size",
-            next_move="free some space or give --out on another disk, then run the same command with --resume",
+            next_move="free some space, or move the run folder to another disk, then run the same command with --resume",
         ) from error
 
 
