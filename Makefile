@@ -34,8 +34,8 @@ nightly: install
 	$(BIN)/python -m pytest --numprocesses 2
 
 bench: install
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/windows.py
+	$(BIN)/python benchmarks/startup.py | tee benchmarks/results/startup.json
+	$(BIN)/python benchmarks/windows.py | tee benchmarks/results/windows.json
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-run

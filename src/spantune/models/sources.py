@@ -11,7 +11,7 @@ from spantune.errors import ModelError
 
 EMBEDDED = "embedded"
 EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # sentence-transformers/all-MiniLM-L6-v2
-NAMES = "'embedded', a folder with config.json and *.safetensors, or a Hub name such as microsoft/deberta-v3-small"
+NAMES = "'embedded', a folder with config.json and *.safetensors, or a Hub name such as distilbert/distilbert-base-uncased"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
 
