@@ -228,7 +228,9 @@ def test_texts_go_the_same_road_and_json_is_all_that_is_printed(spantune, quick_
     assert made["scores"].keys() == {"accuracy", "macro_f1"}
     write_examples(made_texts(10, seed=5), tmp_path / "t.json")
     assert {"count", "accuracy", "macro_f1"} <= as_json(spantune("evaluate", run, tmp_path / "t.json", "--json")).keys()
-    assert re.fullmatch(r"10 texts: accuracy \d+\.\d, macro-F1 \d+\.\d\n", spantune("evaluate", run, tmp_path / "t.json")[1])
+    first, second = spantune("evaluate", run, tmp_path / "t.json")[1].splitlines()
+    assert re.fullmatch(r"10 texts: accuracy \d+\.\d, macro-F1 \d+\.\d", first)
+    assert second.startswith("without those that the run was trained on: 7 texts: accuracy")
     code, out, _ = spantune("ask", run, "It speaks of France.", "--top", "2")
     assert (code, sorted(line.split()[0] for line in out.splitlines())) == (0, ["no", "yes"])
     assert failed(spantune("ask", run, "It speaks of France.", "--trace"), "a trace of a classified text")

@@ -62,6 +62,14 @@ def test_every_reference_counts_wherever_it_stands(reader_run, tmp_path):
     assert found.scores.per_question[0].references == ("12", "12. See")
 
 
+def test_records_of_the_training_are_scored_apart(reader_run, data_folder, tmp_path):
+    trained, held_out = (read_examples(data_folder / name).records for name in ("questions.json", "held-out.json"))
+    write_examples([*trained[:3], *held_out], tmp_path / "mixed.json")
+    found = evaluate_run(reader_run, [tmp_path / "mixed.json"])
+    assert (found.seen, found.scores.count, found.unseen.count) == (3, 15, 12)
+    assert found.as_dict()["without_seen"] == evaluate_run(reader_run, [data_folder / "held-out.json"]).scores.as_dict()
+
+
 def test_a_place_that_cannot_be_written_to_is_told_before_the_work(reader_run, data_folder, tmp_path):
     listener = Listener()
     with pytest.raises(OutputError, match="not there"):

@@ -84,15 +84,21 @@ def trained(made: "Trained", *, next_move: bool = True) -> None:
 
 def evaluated(made: "Evaluated") -> None:
     """The scores in one line, and those of answerable and unanswerable questions below it."""
-    from spantune.training.history import score_name
-
     scores = made.scores.as_dict()
-    main = [name for name in ("exact_match", "f1", "precision", "recall", "accuracy", "macro_f1") if name in scores]
-    noun = "texts" if "accuracy" in scores else "questions"
-    line(f"{scores['count']} {noun}: " + ", ".join(f"{score_name(name)} {scores[name]:.1f}" for name in main))
+    line(_in_one_line(scores))
     for group, name in (("HasAns", "answerable"), ("NoAns", "unanswerable")):
         if f"{group}_total" in scores:
             line(f"  {scores[f'{group}_total']} {name}: EM {scores[f'{group}_exact']:.1f}, F1 {scores[f'{group}_f1']:.1f}")
+    if made.unseen is not None:
+        line(f"without those that the run was trained on: {_in_one_line(made.unseen.as_dict())}")
+
+
+def _in_one_line(scores: Mapping[str, Any]) -> str:
+    from spantune.training.history import score_name
+
+    main = [name for name in ("exact_match", "f1", "precision", "recall", "accuracy", "macro_f1") if name in scores]
+    noun = "texts" if "accuracy" in scores else "questions"
+    return f"{scores['count']} {noun}: " + ", ".join(f"{score_name(name)} {scores[name]:.1f}" for name in main)
 
 
 def asked(made: "Asked", *, trace: bool, top: int) -> None:

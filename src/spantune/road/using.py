@@ -18,16 +18,22 @@ from spantune.tasks import TASKS
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """Scores of a run on data; `seen` counts the records that the run was trained on, which makes the scores worthless."""
+    """Scores of a run on data.
+
+    `seen` counts the records that the run was trained on, whose scores are worthless; `unseen` are the scores of the others,
+    where there are both kinds.
+    """
 
     scores: Scores | LabelScores
     predictions: tuple[Any, ...]
     seen: int
     left_out: int
+    unseen: Scores | LabelScores | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The result as JSON can carry it: the scores in percent, and what makes them worth less."""
-        return {**self.scores.as_dict(), "seen_in_training": self.seen, "left_out": self.left_out}
+        found = {**self.scores.as_dict(), "seen_in_training": self.seen, "left_out": self.left_out}
+        return found if self.unseen is None else {**found, "without_seen": self.unseen.as_dict()}
 
 
 def evaluate_run(
@@ -51,10 +57,11 @@ def evaluate_run(
         dataset = read_examples(*data, shape=shape)
     same_task(dataset.task, facts.task)
     records = labelled_only(dataset.records, data)
-    seen, left_out = len(trained_on(run, records)), dataset.read - len(records)
+    known = {id(record) for record in trained_on(run, records)}
+    seen, left_out = len(known), dataset.read - len(records)
     if seen:
         watch.warn(
-            f"{seen} of {len(records)} records are among those that this run was trained on: these scores say how well it "
+            f"{seen} of {len(records)} records are among those that this run was trained on: on them, scores say how well it "
             "remembers, not how well it answers. Evaluate on held-out documents."
         )
     if left_out:
@@ -64,7 +71,9 @@ def evaluate_run(
         predictor = task.open(Path(run))
     tick = counter(watch, "evaluating", len(records))
     predictions = tuple(task.predict(predictor, records, tick, watch.warn))
-    evaluated = Evaluated(task.score(records, predictions), predictions, seen, left_out)
+    others = [pair for pair in zip(records, predictions, strict=True) if id(pair[0]) not in known]
+    unseen = task.score([record for record, _ in others], [one for _, one in others]) if seen and others else None
+    evaluated = Evaluated(task.score(records, predictions), predictions, seen, left_out, unseen)
     if out is not None:
         sheet = {**evaluated.as_dict(), "errors": task.errors(records, predictions, evaluated.scores)}
         write_text(out, json.dumps(sheet, indent=2, ensure_ascii=False) + "\n")
