@@ -73,15 +73,6 @@ class Prediction:
         }
 
 
-def readable(text: str) -> str:
-    r"""`text` as Unicode proper, of the same length in code points: no tokenizer takes one half of a surrogate pair.
-
-    >>> readable("a\ud800b")
-    'a?b'
-    """
-    return text.encode(errors="replace").decode()
-
-
 def diverged() -> ModelError:
     """What to raise when a model's scores are not numbers."""
     return ModelError(

@@ -11,7 +11,7 @@ from spantune.config import WindowsConfig
 from spantune.data.records import TextExample
 from spantune.errors import DataError
 from spantune.features import Windows, encode_texts
-from spantune.inference.answers import Prediction, diverged, readable
+from spantune.inference.answers import Prediction, diverged
 from spantune.models import check_window_fits, score_texts
 from spantune.runs import load_run
 
@@ -62,7 +62,7 @@ class Classifier:
         """Predictions in the order of `examples`; `progress` is told how many were made, `say` which texts were cut."""
         iterator = iter(examples)
         while block := list(islice(iterator, TEXTS_AT_ONCE)):
-            plain = [TextExample(one.id, readable(one.text)) for one in block]
+            plain = [TextExample(one.id, one.text) for one in block]
             windows = encode_texts(plain, self.tokenizer, self.windows)
             if say is not None:
                 for lost in windows.lost.sentences():

@@ -12,7 +12,7 @@ from spantune.data.records import Example
 from spantune.errors import DataError, QuestionTooLongError
 from spantune.features import Candidate, SpanScores, Windows, best_spans, encode, merge_candidates
 from spantune.features.spans import no_answer_score
-from spantune.inference.answers import Alternative, Answer, Asked, diverged, readable
+from spantune.inference.answers import Alternative, Answer, Asked, diverged
 from spantune.inference.trace import Trace, build_trace
 from spantune.models import WindowScores, check_window_fits, score_windows
 from spantune.runs import load_run
@@ -116,8 +116,8 @@ class Reader:
         )
 
     def encode(self, examples: Sequence[Asked]) -> Windows:
-        """The windows of `examples`, without labels. Halves of surrogate pairs, which no tokenizer takes, are read as "?"."""
-        plain = [Example(asked.id, readable(asked.question), readable(asked.context)) for asked in examples]
+        """The windows of `examples`, without labels."""
+        plain = [Example(asked.id, asked.question, asked.context) for asked in examples]
         return encode(plain, self.tokenizer, self.settings.windows)
 
     def decode(self, windows: Windows, scores: WindowScores, top: int = SPANS_KEPT) -> list[SpanScores]:
@@ -159,7 +159,7 @@ class Reader:
                     next_move=f"give the {name} as a string",
                 )
         asked = Example("", question.strip(), context)
-        if self.encode([asked]).lost.cut_questions:
+        if self.encode([replace(asked, context="")]).lost.cut_questions:  # the context has no say in it, and may be long
             raise QuestionTooLongError(
                 f"the question has {len(self.tokenizer.tokenize(question))} tokens, too many beside "
                 f"{self.settings.windows.stride + 1} tokens of context in a window of {self.settings.windows.length}",
