@@ -72,6 +72,13 @@ def test_a_room_opens_with_what_goes_in_what_comes_out_and_what_it_does_not_know
         assert label in head, f"{room} does not say '{label}' at its head"
 
 
+def test_a_room_inside_a_room_says_the_same_at_its_head():
+    for door in HOUSE.rglob("*/*/__init__.py"):
+        head = ast.get_docstring(ast.parse(door.read_text(encoding="utf-8"))) or ""
+        missing = [label for label in ("In:", "Out:", "Does not know:") if label not in head]
+        assert not missing, f"{door.relative_to(HOUSE)} does not say {missing} at its head"
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_run_one_way(room):
     wrong = [

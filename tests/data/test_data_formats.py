@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from spantune.data import read_examples
-from spantune.data.files import FORMATS
+from spantune.data.files.opening import FORMATS
 from spantune.errors import EmptyDataError, MissingDataError, MissingExtraError, UnreadableDataError
 
 RECORD = {"id": "1", "question": "Who?", "context": "It was Ada.", "answer": "Ada", "answer_start": 7}

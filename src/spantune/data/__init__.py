@@ -5,7 +5,6 @@ Out: frozen records whose answers equal their slices of the context, and an acco
 Does not know: tokenizers, models.
 """
 
-from spantune.data.alignment import Alignment, align
 from spantune.data.atomic import write_bytes, write_text
 from spantune.data.checking import Report, check
 from spantune.data.demo import demo_data
@@ -13,6 +12,7 @@ from spantune.data.fingerprints import fingerprint, record_hash
 from spantune.data.problems import Problem
 from spantune.data.reading import Dataset, Source, read_examples
 from spantune.data.records import Example, Place, Record, Span, TextExample
+from spantune.data.repair import Alignment, align
 from spantune.data.splitting import GROUPINGS, Split, split
 from spantune.data.writing import write_examples
 

@@ -10,10 +10,10 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from spantune.data.alignment import align, repair_flaw, unaligned_flaw
 from spantune.data.problems import Flaw, Problem, excerpt, record_problem, text_flaw
 from spantune.data.reading import Dataset, Source
 from spantune.data.records import Example, Record, Span, TextExample
+from spantune.data.repair.alignment import align, repair_flaw, unaligned_flaw
 
 
 @dataclass(frozen=True)

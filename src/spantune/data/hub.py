@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spantune.data.parsers import RawFile, numbered
+from spantune.data.files import RawFile, numbered
 from spantune.errors import MissingDataError, MissingExtraError
 
 PREFIX = "hub:"

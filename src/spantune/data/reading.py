@@ -1,26 +1,38 @@
-"""In: names of files. Out: a Dataset: records, the shape each file was recognised as, and the problems met.
+"""In: names of files. Out: what is in them: a Dataset held in memory, or a Stream that passes by.
 
-Does not know: formats (`files`), what a shape looks like (`shapes`), whether spans match (`checking`).
+Does not know: formats (`files`), what a shape looks like (`shapes`), whether spans match (`repair`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar, overload
+from types import MappingProxyType
+from typing import overload
 
-from spantune.data import shapes
-from spantune.data.files import open_rows
+from spantune.data.files import RawFile, open_rows
 from spantune.data.hub import PREFIX, open_hub
-from spantune.data.parsers import RawFile
 from spantune.data.problems import Problem, describe
 from spantune.data.records import Record
-from spantune.data.shapes import Made, Row, Shape, Task, recognise
+from spantune.data.rows import Made, Origin, Row, Task
+from spantune.data.shapes import SHAPES, Shape, recognise
 from spantune.errors import ConfigError, EmptyDataError, UnknownShapeError
 
-T = TypeVar("T")
-
 ROWS_LOOKED_AT = 50  # rows whose columns decide the shape: enough to meet a field that only some rows have
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAs:
+    """How files are to be read, where recognising is not enough.
+
+    `shape` forces a shape by its name; `columns` maps roles ('question', 'context', …) to the file's own column names;
+    `encoding` forces the encoding of text files.
+    """
+
+    shape: str | None = None
+    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +53,40 @@ class Source:
 class Dataset(Sequence[Record]):
     """The records of one or more files, in their order; a sequence of them.
 
-    `read` counts every record seen: `len(records)`, those in `set_aside` (quarantined: they contradict themselves), and
-    those dropped because nothing usable is left of them. Each of the last two, and each record repaired while reading,
-    has its entry in `problems`. `in_order` holds `records` and `set_aside` as they follow each other in the files.
-    Spans are as the files give them; `check` aligns them.
+    `made` holds every raw record read and what became of it; `records` those that can be used, `set_aside` those that
+    contradict themselves (quarantined), and `problems` what was wrong with these, with records that were dropped because
+    nothing usable is left of them, and with records repaired while reading. Spans are as the files give them; `check`
+    aligns them.
     """
 
-    records: tuple[Record, ...]
+    made: tuple[Made, ...]
     sources: tuple[Source, ...]
-    problems: tuple[Problem, ...]
-    set_aside: tuple[Record, ...]
-    in_order: tuple[Record, ...]
-    read: int
     task: Task
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """The records that can be used."""
+        return tuple(one.record for one in self.made if one.record is not None and one.usable)
+
+    @cached_property
+    def set_aside(self) -> tuple[Record, ...]:
+        """The records that contradict themselves."""
+        return tuple(one.record for one in self.made if one.record is not None and not one.usable)
+
+    @cached_property
+    def in_order(self) -> tuple[Record, ...]:
+        """`records` and `set_aside` as they follow each other in the files."""
+        return tuple(one.record for one in self.made if one.record is not None)
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was wrong with the files' records before any span was looked at."""
+        return tuple(problem for one in self.made for problem in one.problems)
+
+    @property
+    def read(self) -> int:
+        """Every record seen, whatever became of it."""
+        return len(self.made)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -73,59 +106,73 @@ class Dataset(Sequence[Record]):
         return f"<Dataset of {len(self)} records, {len(self.problems)} problems, from {files}>"
 
 
-def read_examples(*sources: str | Path, shape: str | None = None) -> Dataset:
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One file that is open: what it turned out to be, and its records, which can be taken once, one at a time."""
+
+    path: str
+    format: str
+    shape: str
+    task: Task
+    made: Iterator[Made]
+
+
+def read_examples(
+    *sources: str | Path,
+    shape: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+) -> Dataset:
     """Read data files into records, whatever their format and shape.
 
-    In: paths of JSON, JSONL, CSV, TSV, Parquet or TXT files (`<label> text` lines), each also gzipped, or
-    `hub:owner/name[:split]`. The shape of each file is recognised, or forced by its name: 'squad' (nested JSON, 1.1 or
-    2.0), 'records' (a question a row) or 'labels' (a text and its label a row).
+    In: paths of data files, each also gzipped, or `hub:owner/name[:split]`. The shape of each file is recognised, or
+    forced by its name. `columns` maps roles to the files' own names, such as `{"question": "Q", "context": "Body"}`;
+    `encoding` is that of text files that are not UTF-8 (UTF-16 and UTF-32 with a byte order mark are recognised).
 
     Out: a `Dataset`. One broken record or line is a problem in it, never an exception.
 
     Raises `MissingDataError`, `UnreadableDataError`, `EmptyDataError`, `UnknownShapeError` (no shape fits, or the files
-    are of two tasks), `ConfigError` (no source, or a shape that does not exist), `MissingExtraError` (Parquet, Hub).
+    are of two tasks), `ConfigError` (no source, or a shape, a role or an encoding that does not exist),
+    `MissingExtraError` (Parquet, Excel, Hub).
+    """
+    made: list[Made] = []
+    told: list[Source] = []
+    streams = open_examples(sources, ReadAs(shape, columns or {}, encoding))
+    task: Task = "answer"
+    for stream in streams:
+        before = len(made)
+        made.extend(stream.made)
+        told.append(Source(stream.path, stream.format, stream.shape, len(made) - before))
+        task = stream.task
+    return Dataset(tuple(made), tuple(told), task)
+
+
+def open_examples(sources: Sequence[str | Path], read_as: ReadAs | None = None) -> Iterator[Stream]:
+    """Open one file after the other; the records of one must be taken before the next one is opened.
+
+    Raises as `read_examples` does; what can only be found while the rows pass is raised while they do.
     """
     if not sources:
         raise ConfigError("no data file was named", expected="one file or more", next_move="give the path of a data file")
-    parts = [_read_one(str(source), shape, several=len(sources) > 1) for source in sources]
-    by_task = {part.task: part.sources[0].path for part in parts}
-    if len(by_task) > 1:
-        raise UnknownShapeError(
-            f"two kinds of data: {by_task['answer']} holds questions, {by_task['classify']} holds labelled texts",
-            expected="files of one task",
-            next_move="read them one by one",
-        )
-    return Dataset(
-        records=_joined(part.records for part in parts),
-        sources=_joined(part.sources for part in parts),
-        problems=_joined(part.problems for part in parts),
-        set_aside=_joined(part.set_aside for part in parts),
-        in_order=_joined(part.in_order for part in parts),
-        read=sum(part.read for part in parts),
-        task=parts[0].task,
-    )
+    by_task: dict[Task, str] = {}
+    for source in sources:
+        stream = _opened(str(source), read_as or ReadAs(), several=len(sources) > 1)
+        by_task.setdefault(stream.task, stream.path)
+        if len(by_task) > 1:
+            raise UnknownShapeError(
+                f"two kinds of data: {by_task['answer']} holds questions, {by_task['classify']} holds labelled texts",
+                expected="files of one task",
+                next_move="read them one by one",
+            )
+        yield stream
 
 
-def _read_one(source: str, forced: str | None, several: bool) -> Dataset:
+def _opened(source: str, read_as: ReadAs, *, several: bool) -> Stream:
     raw = open_hub(source) if source.startswith(PREFIX) else open_rows(source)
     head, rows = _peeked(raw.rows)
-    shape = _shape_of(raw, head, forced)
-    origin = shapes.Origin(source, f"{source}:" if several else "")
-    records: list[Record] = []
-    set_aside: list[Record] = []
-    in_order: list[Record] = []
-    problems: list[Problem] = []
-    read = 0
-    for made in _converted(rows, shape.convert, origin):
-        read += 1
-        problems += made.problems
-        if made.record is not None:
-            (records if made.usable else set_aside).append(made.record)
-            in_order.append(made.record)
-    if not read:
-        raise _no_records(source)
-    told = Source(source, raw.format, shape.name, read)
-    return Dataset(tuple(records), (told,), tuple(problems), tuple(set_aside), tuple(in_order), read, shape.task)
+    shape = _shape_of(raw, head, read_as)
+    origin = Origin(source, f"{source}:" if several else "")
+    return Stream(source, raw.format, shape.name, shape.task, _converted(rows, shape.convert, origin))
 
 
 def _peeked(rows: Iterator[Row | Problem]) -> tuple[list[Row | Problem], Iterator[Row | Problem]]:
@@ -140,7 +187,7 @@ def _peeked(rows: Iterator[Row | Problem]) -> tuple[list[Row | Problem], Iterato
     return head, chain(head, rows)
 
 
-def _shape_of(raw: RawFile, head: list[Row | Problem], forced: str | None) -> Shape:
+def _shape_of(raw: RawFile, head: list[Row | Problem], read_as: ReadAs) -> Shape:
     values = [row.value for row in head if isinstance(row, Row)]
     names = dict.fromkeys(name for value in values if isinstance(value, dict) for name in value)
     if not head:
@@ -148,29 +195,29 @@ def _shape_of(raw: RawFile, head: list[Row | Problem], forced: str | None) -> Sh
     if values and not any(isinstance(value, dict) for value in values):
         raise UnknownShapeError(
             f"{raw.file} holds no object with named fields; its first value is {describe(values[0])}",
-            expected=" or ".join(shape.describes for shape in shapes.SHAPES),
+            expected=" or ".join(shape.describes for shape in SHAPES),
             next_move="export the data with a name for each field",
         )
-    return recognise(raw.file, names, forced)
+    return recognise(raw.file, names, read_as.shape)
 
 
 def _converted(
-    rows: Iterable[Row | Problem],
-    convert: Callable[[Row, shapes.Origin], Iterator[Made]],
-    origin: shapes.Origin,
+    rows: Iterable[Row | Problem], convert: Callable[[Row, Origin], Iterator[Made]], origin: Origin
 ) -> Iterator[Made]:
+    empty = True
     for row in rows:
         if isinstance(row, Problem):
+            empty = False
             yield Made(None, (row,))
-        else:
-            yield from convert(row, origin)
+            continue
+        for made in convert(row, origin):
+            empty = False
+            yield made
+    if empty:
+        raise _no_records(origin.file)
 
 
 def _no_records(file: str) -> EmptyDataError:
     return EmptyDataError(
         f"{file} holds 0 records", expected="at least one record", next_move="check the export that wrote the file"
     )
-
-
-def _joined(parts: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
-    return tuple(chain.from_iterable(parts))

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+Fields = tuple[tuple[str, str | int | float | bool], ...]
+"""What a record carries beside its role columns, name by name: a topic, a source, a year."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -42,7 +45,8 @@ class Example:
     """One question about one context.
 
     `answers` holds every reference answer; `()` means unanswerable, `None` means unlabelled (a file of questions).
-    `document` names the source document where the data does (a title, a document id).
+    `document` names the source document where the data does (a title, a document id). `fields` holds what else the
+    data says of the question, to group and slice by.
     """
 
     id: str
@@ -51,6 +55,7 @@ class Example:
     answers: tuple[Span, ...] | None = None
     document: str | None = None
     place: Place | None = None
+    fields: Fields = ()
 
     @property
     def is_impossible(self) -> bool:
@@ -71,6 +76,7 @@ class TextExample:
     label: str | None = None
     document: str | None = None
     place: Place | None = None
+    fields: Fields = ()
 
 
 Record = Example | TextExample

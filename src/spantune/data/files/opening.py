@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from spantune.data.parsers import Content, RawFile, read_csv, read_json, read_jsonl, read_parquet, read_tsv, read_txt
+from spantune.data.files.parsers import Content, RawFile, read_csv, read_json, read_jsonl, read_parquet, read_tsv, read_txt
 from spantune.errors import EmptyDataError, MissingDataError, UnreadableDataError
 
 

@@ -5,44 +5,14 @@ A shape is a row of `SHAPES`; adding one is adding a row: what it needs, and how
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from spantune.data.answers import parse_answers, parse_flag
-from spantune.data.columns import ROLES, assign, suggestions
-from spantune.data.problems import Flaw, Problem, describe, text_flaw
-from spantune.data.records import Example, Place, Record, Span, TextExample
+from spantune.data.problems import Flaw, describe, text_flaw
+from spantune.data.records import Example, Place, Span, TextExample
+from spantune.data.rows import Made, Origin, Row, Task
+from spantune.data.shapes.answers import parse_answers, parse_flag
+from spantune.data.shapes.columns import ROLES, assign, suggestions
 from spantune.errors import ConfigError, UnknownShapeError
-
-Task = Literal["answer", "classify"]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One raw value of a file, with its position."""
-
-    where: str
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What one raw record became: a record or nothing, and the problems met on the way."""
-
-    record: Record | None
-    problems: tuple[Problem, ...] = ()
-
-    @property
-    def usable(self) -> bool:
-        """Whether the record goes on, rather than being set aside."""
-        return self.record is not None and all(problem.outcome == "repaired" for problem in self.problems)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Which file the rows come from; `id_prefix` keeps ids made from positions apart when several files are read."""
-
-    file: str
-    id_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from spantune.data.columns import assign
 from spantune.data.problems import Flaw, Problem, excerpt
 from spantune.data.records import Place
-from spantune.data.shapes import Row
+from spantune.data.rows import Row
+from spantune.data.shapes.columns import assign
 from spantune.errors import EmptyDataError, MissingExtraError, UnreadableDataError
 
 ENVELOPES = ("data", "examples", "records", "rows", "questions", "items")
