@@ -1,15 +1,17 @@
 """Files in: formats, encodings, and what each kind of damage is told as."""
 
 import csv
+import datetime
 import gzip
+import io
 import json
 import sys
 
 import pytest
 
 from spantune.data import read_examples
-from spantune.data.files.opening import FORMATS
-from spantune.errors import EmptyDataError, MissingDataError, MissingExtraError, UnreadableDataError
+from spantune.data.files import FORMATS, open_rows
+from spantune.errors import ConfigError, EmptyDataError, MissingDataError, MissingExtraError, UnreadableDataError
 
 RECORD = {"id": "1", "question": "Who?", "context": "It was Ada.", "answer": "Ada", "answer_start": 7}
 CSV = "id,question,context,answer,answer_start\n1,Who?,It was Ada.,Ada,7\n"
@@ -24,6 +26,23 @@ def parquet_bytes(records):
     return sink.getvalue().to_pybytes()
 
 
+def excel_bytes(*sheets):
+    """A workbook of (name, rows) pairs."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets:
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    sink = io.BytesIO()
+    book.save(sink)
+    return sink.getvalue()
+
+
+TABLE = [list(RECORD), list(RECORD.values())]
+
 CONTENTS = {
     ".json": json.dumps([RECORD]).encode(),
     ".jsonl": json.dumps(RECORD).encode(),
@@ -32,6 +51,8 @@ CONTENTS = {
     ".tsv": CSV.replace(",", "\t").encode(),
     ".tab": CSV.replace(",", "\t").encode(),
     ".parquet": parquet_bytes([RECORD]),
+    ".xlsx": excel_bytes(("Sheet1", TABLE)),
+    ".xlsm": excel_bytes(("Sheet1", TABLE)),
 }
 
 
@@ -72,7 +93,7 @@ def test_gzip_is_known_by_its_bytes(tmp_path):
     assert len(read_examples(save(tmp_path / "a.json", gzip.compress(CONTENTS[".json"])))) == 1
 
 
-@pytest.mark.parametrize("content", [gzip.compress(CONTENTS[".json"])[:-12], b"\x1f\x8bnonsense", b"[]"])
+@pytest.mark.parametrize("content", [gzip.compress(CONTENTS[".json"], mtime=0)[:-12], b"\x1f\x8bnonsense", b"[]"])
 def test_broken_gzip_is_told(tmp_path, content):
     with pytest.raises(UnreadableDataError, match="gz"):
         read_examples(save(tmp_path / "a.json.gz", content))
@@ -82,12 +103,71 @@ def test_a_byte_that_is_not_utf8_is_told_with_its_place(tmp_path):
     file = save(tmp_path / "a.txt", b"0 fine\n1 a sister\xf0city\n")
     with pytest.raises(UnreadableDataError, match=r"byte 0xf0 at offset 17, line 2") as caught:
         read_examples(file)
-    assert "iconv -f latin1" in caught.value.next_move
+    assert "--encoding cp1252 reads '1 a sisterðcity'" in caught.value.next_move
+    assert [record.text for record in read_examples(file, encoding="latin1")] == ["fine", "a sisterðcity"]
 
 
-def test_utf16_is_named(tmp_path):
-    with pytest.raises(UnreadableDataError, match="UTF-16"):
-        read_examples(save(tmp_path / "a.csv", CSV.encode("utf-16")))
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "utf-8-sig"])
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv", ".tsv"])
+def test_unicode_is_recognised_by_its_mark_or_its_first_characters(tmp_path, suffix, encoding):
+    """Previously a CSV that a spreadsheet saved as "Unicode text" was told, and not read."""
+    text = CONTENTS[suffix].decode().replace("Who?", "Who? 谁😀")
+    for content in (text.encode(encoding), ("\ufeff" + text).encode(encoding)):
+        (record,) = read_examples(save(tmp_path / ("a" + suffix), content))
+        assert (record.id, record.question) == ("1", "Who? 谁😀")
+
+
+def test_utf16_that_breaks_off_is_told_with_its_place(tmp_path):
+    content = CSV.encode("utf-16-le")[:-1]
+    with pytest.raises(UnreadableDataError, match=rf"is not utf-16-le: byte 0x0a at offset {len(content) - 1}, line 2"):
+        read_examples(save(tmp_path / "a.csv", content))
+
+
+SENTENCES = {
+    "cp1252": "Où était la clé? “Grüße” aus München",
+    "cp1250": "Gdzie jest książka? Źródło, Příliš žluťoučký kůň",
+    "cp1251": "Где находится библиотека? Она в центре города.",
+    "koi8_r": "Где находится библиотека? Она в центре города.",
+    "cp1253": "Πού είναι η βιβλιοθήκη; Στο κέντρο της πόλης",
+    "cp1255": "איפה הספרייה? במרכז העיר",
+    "cp1256": "أين تقع المكتبة؟ في وسط المدينة",
+    "gb18030": "图书馆在哪里？它在市中心，旁边有一个大公园。",
+    "big5": "圖書館在哪裡？它在市中心，旁邊有一個大公園。",
+    "shift_jis": "図書館はどこですか？市の中心にあります。",
+    "euc_jp": "図書館はどこですか？市の中心にあります。",
+    "cp949": "도서관은 어디에 있습니까? 시내 중심에 있습니다.",
+}
+
+
+@pytest.mark.parametrize("encoding", SENTENCES)
+@pytest.mark.parametrize("before", ["", "x" * 65_535], ids=["", "at the edge of what is read at once"])
+def test_the_right_encoding_is_among_those_proposed_and_reads(tmp_path, encoding, before):
+    rows = [RECORD | {"id": "0", "context": f"It was Ada. {before}"}, RECORD | {"question": SENTENCES[encoding]}]
+    file = save(tmp_path / "a.jsonl", "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode(encoding))
+    with pytest.raises(UnicodeDecodeError) as first:
+        file.read_bytes().decode()
+    with pytest.raises(UnreadableDataError, match=rf"offset {first.value.start}, line 2") as caught:
+        read_examples(file)
+    assert f"--encoding {encoding} reads" in caught.value.next_move
+    assert read_examples(file, encoding=encoding)[1].question == SENTENCES[encoding]
+
+
+def test_one_damaged_line_of_a_utf8_file_is_told_as_such(tmp_path):
+    content = "0 été\n1 caf\xe9\n0 été à la plage, là-bas\n".encode().replace("caf\xe9".encode(), b"caf\xe9")
+    with pytest.raises(UnreadableDataError, match=r"(?s)line 2.*correct line 2, which is damaged"):
+        read_examples(save(tmp_path / "a.txt", content))
+
+
+@pytest.mark.parametrize(("name", "close"), [("latn1", "latin1"), ("utf9", "utf"), ("base64", "correct"), ("a\0b", "correct")])
+def test_an_unknown_encoding_gets_the_nearest_names(tmp_path, name, close):
+    with pytest.raises(ConfigError, match="no encoding is called") as caught:
+        read_examples(save(tmp_path / "a.csv", CSV), encoding=name)
+    assert close in caught.value.next_move
+
+
+def test_a_byte_that_does_not_decode_under_a_forced_encoding_is_told(tmp_path):
+    with pytest.raises(UnreadableDataError, match=r"is not ascii: byte 0xc3 at offset 3, line 1"):
+        read_examples(save(tmp_path / "a.txt", "0 aé\n"), encoding="ascii")
 
 
 def test_broken_json_is_told_with_line_column_and_excerpt(tmp_path):
@@ -197,7 +277,7 @@ def test_quotes_of_a_tsv_that_do_not_pair_up_are_letters(tmp_path):
     ("name", "content"),
     [
         ("a.json", b""),
-        ("a.json.gz", gzip.compress(b"")),
+        ("a.json.gz", gzip.compress(b"", mtime=0)),
         ("a.jsonl", b"\n \n"),
         ("a.csv", b"question,context\n"),
         ("a.json", b"[]"),
@@ -239,9 +319,74 @@ def test_broken_parquet_is_told(tmp_path):
         read_examples(save(tmp_path / "a.parquet", b"PAR1 nonsense"))
 
 
-@pytest.mark.parametrize(("module", "source"), [("pyarrow", "a.parquet"), ("datasets", "hub:owner/name")])
+@pytest.mark.parametrize(
+    "damage", [lambda book: book[:-30], lambda book: book.replace(b"xl/work", b"xl/wonk"), lambda _: b"PK"]
+)
+def test_a_broken_workbook_is_told(tmp_path, damage):
+    with pytest.raises(UnreadableDataError, match="no Excel workbook"):
+        read_examples(save(tmp_path / "a.xlsx", damage(CONTENTS[".xlsx"])))
+
+
+def test_cells_are_texts_and_places_name_sheet_and_row(tmp_path):
+    rows = [[], ["id", "question", "context", "answer", "is_impossible", "when"]]
+    rows += [[7, "How many?", "There are 308 of them.", 308, False, datetime.date(2024, 1, 31)], []]
+    rows += [[8.0, "Why?", "There are 308 of them.", None, True, "one_x000D_\ntwo"], [9, "Who?", "Ada.", "#N/A"]]
+    file = save(tmp_path / "a.xlsx", excel_bytes(("Data", rows)))
+    assert [(row.where, list(row.value.values())) for row in open_rows(file).rows] == [
+        ("Data, row 3", ["7", "How many?", "There are 308 of them.", "308", "false", "2024-01-31"]),
+        ("Data, row 5", ["8", "Why?", "There are 308 of them.", None, "true", "one\r\ntwo"]),
+        ("Data, row 6", ["9", "Who?", "Ada.", "#N/A", None, None]),
+    ]
+    assert [record.answers[0].text if record.answers else None for record in read_examples(file)][:2] == ["308", None]
+
+
+def test_the_sheet_is_the_one_with_rows_or_the_one_named(tmp_path):
+    notes = ("Notes", [["made by hand"]])
+    one = save(tmp_path / "one.xlsx", excel_bytes(notes, ("Train", TABLE)))
+    assert read_examples(one)[0].place.where == "Train, row 2"
+    two = save(tmp_path / "two.xlsx", excel_bytes(notes, ("Train", TABLE), ("Test", TABLE)))
+    with pytest.raises(UnreadableDataError, match=r"rows in 2 sheets: 'Train', 'Test'(?s:.*)two\.xlsx#Train'"):
+        read_examples(two)
+    assert read_examples(f"{two}#Test")[0].place.where == "Test, row 2"
+    with pytest.raises(UnreadableDataError, match=r"no sheet is called 'Tset'(?s:.*)'Train', 'Test'"):
+        read_examples(f"{two}#Tset")
+    with pytest.raises(EmptyDataError, match="no sheet with a row below its header"):
+        read_examples(save(tmp_path / "none.xlsx", excel_bytes(notes)))
+
+
+def test_a_cell_at_the_far_corner_of_a_sheet_costs_nothing(tmp_path):
+    """Previously (in readers that build the whole rectangle) one stray cell took gigabytes, or ended the process."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in TABLE:
+        book.active.append(row)
+    book.active["XFD1048576"] = "stray"
+    book.save(tmp_path / "a.xlsx")
+    first, last = open_rows(tmp_path / "a.xlsx").rows
+    assert first.value["question"] == "Who?"
+    assert (last.where, last.value["column 16384"]) == ("Sheet, row 1048576", "stray")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_a_column_that_stands_twice_is_told_and_one_without_a_name_is_kept(tmp_path, suffix):
+    """Previously the second of two columns of one name hid the first, without a word."""
+
+    def table(header, cells):
+        return excel_bytes(("S", [header, cells])) if suffix == ".xlsx" else ",".join(header) + "\n" + ",".join(cells)
+
+    with pytest.raises(UnreadableDataError, match="'answer' more than once in its header"):
+        read_examples(save(tmp_path / ("a" + suffix), table(["question", "answer", "answer"], ["Who?", "Ada", "Bob"])))
+    (row,) = open_rows(save(tmp_path / ("b" + suffix), table(["", "text"], ["0", "Ada"]))).rows
+    assert row.value == {"column 1": "0", "text": "Ada"}
+
+
+@pytest.mark.parametrize(
+    ("module", "source"), [("pyarrow", "a.parquet"), ("openpyxl", "a.xlsx"), ("datasets", "hub:owner/name")]
+)
 def test_a_missing_extra_gives_the_install_line(tmp_path, monkeypatch, module, source):
     save(tmp_path / "a.parquet", CONTENTS[".parquet"])
+    save(tmp_path / "a.xlsx", CONTENTS[".xlsx"])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=r"pip install 'spantune\["):

@@ -1,5 +1,6 @@
 """In: a value that is wrong. Out: a Flaw (what is wrong), a Problem (what, where, and what became of the record)."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -122,6 +123,66 @@ def text_flaw(value: object, field: str) -> Flaw | None:
             "export the text again as UTF-8; a character was cut in two",
         )
     return None
+
+
+SUSPECT = re.compile("[\x00\u202a-\u202e\u2066-\u2069]")
+BIDI_MARKS = re.compile("[\u202a-\u202e\u2066-\u2069\n\r\x1c-\x1e\x85\u2029]")
+OVERRIDES, EMBEDDINGS, ISOLATES = "\u202d\u202e", "\u202a\u202b", "\u2066\u2067\u2068"
+END_OF_EMBEDDING, END_OF_ISOLATE = "\u202c", "\u2069"
+
+
+def text_doubt(value: str, field: str) -> Flaw | None:
+    r"""What makes a usable text show a person something else than what is stored; `None` for nearly every text.
+
+    That is a NUL, where some programs end the text; an override of the direction of writing (U+202D, U+202E); an embedding
+    or isolate that is opened and not closed in its paragraph, as the Unicode Bidirectional Algorithm (UAX #9) counts them.
+    Marks that texts from right to left are written with (U+200E, U+200F, joiners, closed isolates) are no doubt.
+
+    >>> text_doubt("It was Ada.", "context") is None, text_doubt("\u2067Ada\u2069", "context") is None
+    (True, True)
+    >>> text_doubt("a\0", "context").code, text_doubt("pay \u202e001 $", "question").code
+    ('context_has_nul', 'question_bidi_override')
+    """
+    if not SUSPECT.search(value):
+        return None
+    if "\0" in value:
+        at = value.index("\0")
+        return Flaw(
+            f"{field}_has_nul",
+            "quarantined",
+            f"{field} holds a NUL at character {at}: {excerpt(value[max(0, at - 20) :])}",
+            "text without control characters",
+            "delete the NUL, or export the text again: what stood there may be lost",
+        )
+    mark = _misleading_mark(value)
+    if mark is None:
+        return None
+    return Flaw(
+        f"{field}_bidi_override",
+        "quarantined",
+        f"{field} changes the direction of writing at character {mark}: {excerpt(value[max(0, mark - 20) :])}",
+        "text that is shown in the order in which it is stored",
+        f"delete U+{ord(value[mark]):04X} there, unless it is meant",
+    )
+
+
+def _misleading_mark(text: str) -> int | None:
+    """Where the first override stands, or the first embedding or isolate that its paragraph does not close."""
+    opened: list[re.Match[str]] = []
+    for mark in BIDI_MARKS.finditer(text):
+        if mark[0] in OVERRIDES:
+            return mark.start()
+        if mark[0] in EMBEDDINGS or mark[0] in ISOLATES:
+            opened.append(mark)
+        elif mark[0] == END_OF_EMBEDDING:
+            if opened and opened[-1][0] in EMBEDDINGS:
+                opened.pop()
+        elif mark[0] == END_OF_ISOLATE:
+            last = max((number for number, one in enumerate(opened) if one[0] in ISOLATES), default=None)
+            opened = opened[:last]  # an isolate closes the embeddings inside it; one that was never opened closes nothing
+        elif opened:
+            break
+    return opened[0].start() if opened else None
 
 
 def record_problem(record: Record, flaw: Flaw) -> Problem:

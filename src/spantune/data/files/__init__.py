@@ -5,6 +5,6 @@ Does not know: what the rows mean, records.
 """
 
 from spantune.data.files.opening import FORMATS, open_rows
-from spantune.data.files.parsers import RawFile, numbered
+from spantune.data.files.rawfile import RawFile, numbered
 
 __all__ = ["FORMATS", "RawFile", "numbered", "open_rows"]

@@ -1,0 +1,41 @@
+"""In: a Parquet file. Out: its raw rows, a batch at a time. Does not know: what rows mean."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from spantune.data.files.rawfile import RawFile, column_names, numbered
+from spantune.data.files.streams import Content
+from spantune.data.problems import excerpt
+from spantune.errors import MissingExtraError, SpantuneError, UnreadableDataError
+
+ROWS_AT_ONCE = 256  # rows turned into objects together: faster than one by one, and 256 long contexts are still small
+
+
+def read_parquet(content: Content) -> RawFile:
+    """A Parquet table. Raises `MissingExtraError` without pyarrow."""
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError(
+            f"{content.file} is Parquet, and pyarrow is not installed",
+            expected="the extra 'parquet'",
+            next_move="pip install 'spantune[parquet]'",
+        ) from None
+    return RawFile(content.file, "parquet", numbered(_rows(content, pyarrow.parquet.ParquetFile)))
+
+
+def _rows(content: Content, parquet_file: Any) -> Iterator[dict[str, Any]]:
+    with content.seekable() as stream:
+        try:
+            with parquet_file(stream, pre_buffer=False) as table:
+                column_names(content.file, table.schema_arrow.names)
+                for batch in table.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
+                    yield from batch.to_pylist()
+        except SpantuneError:
+            raise
+        except Exception as error:  # of pyarrow and of Python, by the place of the damage: a dozen kinds
+            raise UnreadableDataError(
+                f"{content.file} is not Parquet, or is damaged: {excerpt(str(error), 200)}",
+                expected="a Parquet file",
+                next_move="export the file again",
+            ) from None

@@ -1,0 +1,212 @@
+"""In: the text of a JSON or JSON Lines file. Out: its raw rows with their places. Does not know: bytes, what rows mean.
+
+Which of the two a file is, is seen from its first line rather than from its name: tools write both under either.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from spantune.data.files.faults import nothing_in, too_large
+from spantune.data.files.rawfile import RawFile
+from spantune.data.files.streams import DOCUMENT_LIMIT, Content
+from spantune.data.problems import Flaw, Problem, describe, excerpt
+from spantune.data.records import Place
+from spantune.data.rows import Row
+from spantune.data.shapes.columns import assign
+from spantune.errors import UnreadableDataError
+
+ENVELOPES = ("data", "examples", "records", "rows", "questions", "items")
+"""Fields of a JSON object under which exports put the list of their records."""
+
+RECORD_ROLES = {"question", "context", "text", "paragraphs", "qas"}
+"""An object with one of these is a record, whatever lists it holds beside."""
+
+TASK_FIELDS = {"annotations", "completions", "predictions"}
+"""An object with one of these is a task of an annotation tool, which holds what was annotated under 'data'."""
+
+LINES_TRIED = 1000  # lines read before a file of which none was JSON is given up, so that it is not all read for nothing
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectWithRepeatedField:
+    """A JSON object that gives one field two values. `json` would keep the last one, and lose the other silently."""
+
+    name: str
+    values: tuple[Any, ...]
+
+    def flaw(self) -> Flaw:
+        """The flaw of a record that is such an object."""
+        return Flaw(
+            "field_repeated",
+            "dropped",
+            f"the field {excerpt(self.name)} stands more than once: {' and '.join(map(describe, self.values[:3]))}",
+            "each field once",
+            "delete the one that is wrong; for several answers, write a list",
+        )
+
+
+def read_json(content: Content) -> RawFile:
+    """One JSON value; also JSON Lines under the name of JSON, which many tools write."""
+    head = _head(content)
+    if head.parsed and not head.alone:
+        return RawFile(content.file, "jsonl", _json_lines(content))
+    value = head.value if head.parsed else _document(content)
+    return RawFile(content.file, "json", _unfolded(content.file, value, ""))
+
+
+def read_jsonl(content: Content) -> RawFile:
+    """A JSON value a line; a list or an object laid out over many lines under this name is read as JSON."""
+    head = _head(content)
+    if head.parsed and head.alone and isinstance(head.value, list):
+        return RawFile(content.file, "json", _unfolded(content.file, head.value, ""))
+    if not head.parsed and head.line.endswith(("{", "[", ",")):
+        with suppress(UnreadableDataError):
+            return RawFile(content.file, "json", _unfolded(content.file, _document(content), ""))
+    return RawFile(content.file, "jsonl", _json_lines(content))
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The first line that is not blank, its value if it is JSON, and whether nothing follows it."""
+
+    line: str
+    parsed: bool
+    value: Any
+    alone: bool
+
+
+def _head(content: Content) -> _Head:
+    lines = (line for _, line in content.lines() if isinstance(line, Problem) or not line.isspace())
+    first = next(lines, None)
+    if first is None:
+        raise nothing_in(content.file)
+    if isinstance(first, Problem):
+        return _Head("", False, None, False)
+    try:
+        value = parse_json(first)
+    except ValueError:
+        return _Head(first.strip(), False, None, False)
+    return _Head(first.strip(), True, value, next(lines, None) is None)
+
+
+def _document(content: Content) -> Any:
+    """The one value of the file. Raises `UnreadableDataError` where it is not JSON, or too much of it."""
+    with content.text("") as stream:
+        text = stream.read(DOCUMENT_LIMIT + 1)
+    if len(text) > DOCUMENT_LIMIT:
+        limit = f"{DOCUMENT_LIMIT:,} characters"
+        raise too_large(content.file, "is one JSON value of", limit, "export it as JSON Lines, which has no such limit")
+    try:
+        value = parse_json(text)
+    except json.JSONDecodeError as error:
+        raise _broken_json(content.file, error) from None
+    except ValueError as error:
+        raise UnreadableDataError(
+            f"{content.file} {error}", expected="JSON that a person could read", next_move="export the file again"
+        ) from None
+    if isinstance(value, ObjectWithRepeatedField):
+        flaw = value.flaw()
+        raise UnreadableDataError(f"in {content.file} {flaw.found}", expected=flaw.expected, next_move=flaw.next_move)
+    return value
+
+
+def _json_lines(content: Content) -> Iterator[Row | Problem]:
+    broken, parsed = "", False
+    for tried, (number, line) in enumerate(_not_blank(content)):
+        where = f"line {number}"
+        outcome = line if isinstance(line, Problem) else _parsed_line(content.file, where, line)
+        if isinstance(outcome, Problem):
+            broken = broken or f"{where}, {outcome.found}"
+            if not parsed and tried >= LINES_TRIED:
+                break
+            yield outcome
+            continue
+        parsed = True
+        yield from _unfolded(content.file, outcome[0], where)
+    if not parsed:
+        raise UnreadableDataError(
+            f"no line of {content.file} is JSON; {broken}",
+            expected="one JSON object a line",
+            next_move="export the file again, or give it the suffix of its format",
+        )
+
+
+def _not_blank(content: Content) -> Iterator[tuple[int, str | Problem]]:
+    return ((number, line) for number, line in content.lines() if isinstance(line, Problem) or not line.isspace())
+
+
+def _parsed_line(file: str, where: str, line: str) -> tuple[Any] | Problem:
+    """The line's value, in a tuple of its own, since it may be anything; or what is wrong with the line."""
+    try:
+        return (parse_json(line),)
+    except ValueError as error:
+        reason = f"column {error.colno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else f"it {error}"
+    flaw = Flaw(
+        "line_not_json",
+        "dropped",
+        f"{reason}, in {excerpt(line.strip())}",
+        "one JSON object",
+        "correct the line, or delete it",
+    )
+    return flaw.at(Place(file, where))
+
+
+def parse_json(text: str) -> Any:
+    """A JSON value, with NaN and the infinities as null. A byte order mark before it, as joined files have, is passed over.
+
+    Raises `json.JSONDecodeError`, or a plain `ValueError` whose message goes on from a subject.
+
+    >>> parse_json('[1, NaN]'), parse_json('{"a": 1, "a": 1}'), parse_json('{"a": 1, "a": 2}').values
+    ([1, None], {'a': 1}, (1, 2))
+    """
+    try:
+        return _DECODER.decode(text.removeprefix("\ufeff"))
+    except json.JSONDecodeError:
+        raise
+    except RecursionError:
+        raise ValueError("nests its brackets too deep") from None
+    except ValueError:
+        raise ValueError("holds a number of more than 4,300 digits") from None  # the limit of `int`
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Any:
+    fields = dict(pairs)
+    if len(fields) == len(pairs):
+        return fields
+    for name, last in fields.items():
+        values = tuple(value for other, value in pairs if other == name)
+        if any(value != last for value in values):
+            return ObjectWithRepeatedField(name, values)
+    return fields
+
+
+_DECODER = json.JSONDecoder(parse_constant=lambda name: None, object_pairs_hook=_object)
+
+
+def _broken_json(file: str, error: json.JSONDecodeError) -> UnreadableDataError:
+    around = error.doc[max(0, error.pos - 30) : error.pos + 30]
+    return UnreadableDataError(
+        f"{file} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}, in {excerpt(around)}",
+        expected="one JSON value, or one a line",
+        next_move=f"correct line {error.lineno}, or export the file again",
+    )
+
+
+def _unfolded(file: str, value: Any, where: str) -> Iterator[Row | Problem]:
+    """The records inside a JSON value: the items of its list, of the list in its envelope, or the value itself."""
+    envelope = _envelope(value) if isinstance(value, dict) else None
+    if envelope is not None:
+        where, value = f"{where}, {envelope}".removeprefix(", "), value[envelope]
+    items = ((f"{where}[{number}]", item) for number, item in enumerate(value)) if isinstance(value, list) else None
+    for place, item in items or ((where or "top", value),):
+        yield item.flaw().at(Place(file, place)) if isinstance(item, ObjectWithRepeatedField) else Row(place, item)
+
+
+def _envelope(value: dict[str, Any]) -> str | None:
+    """The field that holds the records, in an object that is not a record itself."""
+    if TASK_FIELDS & value.keys() or RECORD_ROLES & assign(tuple(value)).keys():
+        return None
+    return next((name for name in ENVELOPES if isinstance(value.get(name), list | dict)), None)
