@@ -85,7 +85,7 @@ def test_flat_records_in_an_envelope(read, envelope):
     dataset = read({"version": 1, envelope: [{"query": " Who?\n", "Passage": CONTEXT, "qid": 9, "doc-id": "d"}]})
     assert dataset.sources[0].shape == "records"
     record = dataset[0]
-    assert (record.id, record.question, record.document, record.answers) == ("9", "Who?", "d", None)
+    assert (record.id, record.question, record.document, record.answers) == ("9", " Who?\n", "d", None)
 
 
 def test_the_context_is_never_altered(read):
@@ -104,6 +104,7 @@ def test_classification_columns(read, text, label):
     dataset = read([{text: "Where is my card?", label: 3}, {text: "Hello", label: " x "}])
     assert (dataset.task, dataset.sources[0].shape) == ("classify", "labels")
     assert [record.label for record in dataset] == ["3", "x"]
+    assert [(problem.code, problem.outcome) for problem in dataset.problems] == [("label_spaces", "repaired")]
 
 
 def test_texts_alone_are_unlabelled_and_texts_among_unknown_columns_are_not_guessed(read):
@@ -124,7 +125,7 @@ def test_an_unknown_shape_tells_columns_tries_lacks_and_renames(read):
     assert "'Qestion', 'Body', 'Answer'" in found
     assert "squad lacks 'paragraphs'; records lacks question (question, query" in found
     assert "and context (context, passage" in found
-    assert caught.value.next_move == "rename 'Qestion' to 'question'"
+    assert caught.value.next_move.endswith("--columns question=Qestion,context=Body,answers=Answer")
     assert "SQuAD JSON" in caught.value.expected
 
 
@@ -142,7 +143,7 @@ def test_a_forced_shape_is_taken_or_refused(read):
         read(rows, shape="squad")
     assert "records" not in caught.value.found
     with pytest.raises(ConfigError, match="one of squad, records, labels"):
-        read(rows, shape="mrqa")
+        read(rows, shape="mrga")
 
 
 def test_two_tasks_do_not_mix(tmp_path):

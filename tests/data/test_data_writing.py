@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,20 +24,51 @@ from spantune.data import (
     write_text,
 )
 from spantune.data.atomic import write_lines
+from spantune.data.writing import WRITERS
 from spantune.errors import ConfigError, DataError, OutputError
 
-WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(lambda text: text.strip())
+CHARACTERS = st.characters(exclude_categories=["Cs"]) | st.sampled_from("\r\n\t \u2028\u0085\ufeff\x00,;\"'[]{}|\\")
+WORDS = st.text(CHARACTERS, min_size=1, max_size=12).filter(lambda text: text.strip())
+CONTEXTS = WORDS | st.sampled_from([" It was Ada.\r\n", "[] {} null", '{"text": [], "answer_start": []} ', "\n\r Ada \t"])
 SPANS = st.builds(Span, WORDS, st.none() | st.integers(-3, 99))
+NAMES = WORDS | st.sampled_from(["topic", "title", "Answers", "fields", "label", "data", "context.x", "id", "annotations"])
+VALUES = (
+    WORDS
+    | st.sampled_from(["", " ", '{"a": 1}', "null"])
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+FIELDS = st.dictionaries(NAMES, VALUES, max_size=3).map(lambda fields: tuple(fields.items()))
 EXAMPLES = st.builds(
     Example,
     id=WORDS,
-    question=WORDS.map(str.strip),
-    context=WORDS,
+    question=WORDS,
+    context=CONTEXTS,
     answers=st.none() | st.lists(SPANS, max_size=3).map(tuple),
     document=st.none() | WORDS,
+    fields=FIELDS,
 )
-TEXTS = st.builds(TextExample, WORDS, WORDS, st.none() | WORDS.map(str.strip), st.none() | WORDS)
-SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
+TEXTS = st.builds(TextExample, WORDS, CONTEXTS, st.none() | WORDS.map(str.strip), st.none() | WORDS, fields=FIELDS)
+SETS = st.lists(EXAMPLES, min_size=1, max_size=6) | st.lists(TEXTS, min_size=1, max_size=4)
+SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+
+
+@st.composite
+def placed(draw):
+    """Questions whose answers stand somewhere in the context, as annotation tools need them; not always where they say."""
+    record = draw(EXAMPLES)
+    length = len(record.context)
+    sizes = draw(st.none() | st.lists(st.integers(1, length), max_size=3))
+    spans = []
+    for size in sizes or ():
+        text = draw(st.text(CHARACTERS, min_size=size, max_size=size).filter(lambda text: text.strip()))
+        spans.append(Span(text, draw(st.integers(0, length - size))))
+    return replace(record, answers=None if sizes is None else tuple(spans))
+
+
+def in_xml(record):
+    return record.label is None or record.label.isprintable()
 
 
 def without_place(records):
@@ -44,14 +76,28 @@ def without_place(records):
 
 
 @SAME_FOLDER
-@given(records=st.lists(EXAMPLES, min_size=1, max_size=6) | st.lists(TEXTS, min_size=1, max_size=4))
-@pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
+@given(records=SETS)
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz", "a.jsonl", "a.jsonl.gz", "a.csv", "a.csv.gz", "a.parquet"])
 def test_written_and_read_again_nothing_changed(tmp_path, name, records):
-    write_examples(records, tmp_path / name)
-    shape = "labels" if isinstance(records[0], TextExample) else "squad"
+    write_examples(iter(records), tmp_path / name)
+    shape = (
+        "labels" if isinstance(records[0], TextExample) else "squad" if ".json" in name and "jsonl" not in name else "records"
+    )
     dataset = read_examples(tmp_path / name)
     assert without_place(dataset) == records
     assert (dataset.problems, dataset.sources[0].shape) == ((), shape)
+
+
+@SAME_FOLDER
+@given(records=st.lists(placed(), min_size=1, max_size=4) | st.lists(TEXTS.filter(in_xml), min_size=1, max_size=4))
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
+def test_tasks_for_label_studio_written_and_read_again_nothing_changed(tmp_path, name, records):
+    write_examples(iter(records), tmp_path / name, "label-studio")
+    dataset = read_examples(tmp_path / name)
+    assert without_place(dataset) == records
+    assert dataset.problems == ()
+    assert dataset.sources[0].shape.startswith("label-studio")
+    ElementTree.parse(tmp_path / "a.config.xml")
 
 
 def test_the_squad_file_is_plain(tmp_path):
@@ -84,10 +130,86 @@ def test_half_of_a_surrogate_pair_is_written_escaped(tmp_path):
 
 def test_other_suffixes_and_mixed_tasks_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"write to 'a\.json'"):
-        write_examples([], tmp_path / "a.csv")
+        write_examples([], tmp_path / "a.docx")
     with pytest.raises(DataError, match="1 questions and 1 texts"):
         write_examples([Example("1", "Who?", "Ada."), TextExample("1", "Hi")], tmp_path / "a.json")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_streams_are_written_without_being_held(tmp_path):
+    class Counted(str):
+        alive = most = 0
+
+        def __new__(cls, text):
+            Counted.alive += 1
+            Counted.most = max(Counted.most, Counted.alive)
+            return super().__new__(cls, text)
+
+        def __del__(self):
+            Counted.alive -= 1
+
+    for name, held in (("a.jsonl", 5), ("a.csv", 5), ("a.parquet", 2_005)):
+        Counted.alive = Counted.most = 0
+        write_examples((TextExample(str(n), Counted(f"text {n}"), "a") for n in range(5_000)), tmp_path / name)
+        assert Counted.most <= held
+        assert len(read_examples(tmp_path / name)) == 5_000
+
+
+def test_the_parquet_file_has_the_columns_of_the_hub(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    write_examples([Example("1", "Who?", "Ada.", (Span("Ada", 0),), "doc", fields=(("year", 1843),))], tmp_path / "a.parquet")
+    row = parquet.read_table(tmp_path / "a.parquet").to_pylist()[0]
+    assert row == {
+        "id": "1",
+        "title": "doc",
+        "context": "Ada.",
+        "question": "Who?",
+        "answers": {"text": ["Ada"], "answer_start": [0]},
+        "is_impossible": False,
+        "fields": '{"year": 1843}',
+    }
+
+
+def test_a_task_for_label_studio_is_plain(tmp_path):
+    rows = [Example("1", "Who?", "Ada, Ada.", (Span("Ada", 0), Span("Ada", 5)), "doc"), Example("2", "Why?", "Ada.", ())]
+    write_examples(rows, tmp_path / "tasks.json", "label-studio")
+    first, second = json.loads((tmp_path / "tasks.json").read_text())
+    assert first["data"] == {"id": "1", "question": "Who?", "text": "Ada, Ada.", "document": "doc"}
+    assert [one["result"][0]["value"]["start"] for one in first["annotations"]] == [0, 5]
+    assert second["annotations"] == [{"result": []}]
+    config = ElementTree.parse(tmp_path / "tasks.config.xml")
+    assert {tag.get("name") for tag in config.iter() if tag.get("name")} == {"question", "answer", "text"}
+    write_examples([TextExample("1", "Hi", 'a "b" & <c>')], tmp_path / "texts.json", "label-studio")
+    choices = ElementTree.parse(tmp_path / "texts.config.xml").iter("Choice")
+    assert [choice.get("value") for choice in choices] == ['a "b" & <c>']
+
+
+@pytest.mark.parametrize(
+    ("record", "format", "found"),
+    [
+        (TextExample("1", "Hi", fields=(("a", 1), ("a", 2))), "jsonl", "two fields are called 'a'"),
+        (TextExample("1", "Hi", fields=(("a", float("nan")),)), "squad", "the field 'a' is"),
+        (Example("1", "Who?", "\ud83d"), "csv", "half of a surrogate pair"),
+        (Example("1", "Who?", "Ada.", (Span("Ada", 2**70),)), "parquet", "starts at"),
+        (Example("1", "Who?", "Ada.", (Span("Ada"),)), "label-studio", "has no start"),
+        (Example("1", "Who?", "Ada.", (Span("Ada", 3),)), "label-studio", "the start 3"),
+        (TextExample("1", "Hi", "a\x01"), "label-studio", "a control character"),
+    ],
+)
+def test_what_a_format_cannot_carry_is_told_and_nothing_is_written(tmp_path, record, format, found):
+    with pytest.raises(DataError, match=found) as caught:
+        write_examples([record], tmp_path / f"a{WRITERS[format].suffixes[0]}", format)
+    assert caught.value.next_move
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_formats_and_suffixes_that_do_not_fit_are_told(tmp_path):
+    with pytest.raises(ConfigError, match="did you mean 'parquet'"):
+        write_examples([], tmp_path / "a.parquet", "parket")
+    with pytest.raises(ConfigError, match=r"write to 'a\.jsonl'"):
+        write_examples([], tmp_path / "a.csv", "jsonl")
+    with pytest.raises(ConfigError, match="cannot write examples"):
+        write_examples([], tmp_path / "a.parquet.gz")
 
 
 # --- all or nothing -----------------------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ Does not know: what it writes.
 import errno
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from spantune.errors import OutputError
 
@@ -42,6 +44,35 @@ def write_lines(path: str | Path, lines: Iterable[str]) -> int:
     return count
 
 
+@contextmanager
+def lines_to(path: str | Path) -> Iterator[Callable[[str], None]]:
+    """A function that writes a line; the file is there when the block ends well, and not at all when it ends in an error.
+
+    For a caller that fills several files in one pass. Raises `OutputError`, like `write_bytes`.
+    """
+    with _scratch_of(path) as handle:
+
+        def put(line: str) -> None:
+            try:
+                handle.writelines((line.encode(), b"\n"))
+            except OSError as error:
+                raise _output_error(path, error) from error
+
+        yield put
+
+
+@contextmanager
+def binary_to(path: str | Path) -> Iterator[IO[bytes]]:
+    """A file to write bytes into, for a library that wants a handle; all or nothing, like `lines_to`."""
+    with _scratch_of(path) as handle, _told(path):
+        yield handle
+
+
+def write_chunks(path: str | Path, chunks: Iterable[bytes]) -> None:
+    """Write `chunks` one after the other, while they are made. All or nothing, like `write_bytes`."""
+    _write(path, chunks)
+
+
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Write `content` to `path`, all of it or nothing: into a file beside it, then renamed over it.
 
@@ -52,28 +83,40 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def _write(path: str | Path, chunks: Iterable[bytes]) -> None:
-    try:
-        target = Path(os.path.realpath(path))  # a link stays a link: the file that it points to is replaced
-    except (OSError, ValueError) as error:  # ValueError: a path that holds a NUL
-        raise _output_error(path, error) from error
-    try:
-        _replace(target, chunks)
-    except OSError as error:
-        raise _output_error(path, error) from error
+    with _scratch_of(path) as handle, _told(path):
+        handle.writelines(chunks)
 
 
-def _replace(target: Path, chunks: Iterable[bytes]) -> None:
-    _refuse_special(target)
-    scratch = target.with_name(f".{secrets.token_hex(8)}.tmp")
+@contextmanager
+def _scratch_of(path: str | Path) -> Iterator[IO[bytes]]:
+    """A file beside `path` that takes its place when the block ends well."""
+    with _told(path):
+        try:
+            target = Path(os.path.realpath(path))  # a link stays a link: the file that it points to is replaced
+        except ValueError as error:  # a path that holds a NUL
+            raise _output_error(path, error) from error
+        _refuse_special(target)
+        scratch = target.with_name(f".{secrets.token_hex(8)}.tmp")
+        handle = scratch.open("xb")
     try:
-        with scratch.open("xb") as handle:
-            handle.writelines(chunks)
-            handle.flush()
-            os.fsync(handle.fileno())
-        scratch.replace(target)
+        with handle:
+            yield handle
+            with _told(path):
+                handle.flush()
+                os.fsync(handle.fileno())
+        with _told(path):
+            scratch.replace(target)
     except BaseException:
         _remove(scratch)
         raise
+
+
+@contextmanager
+def _told(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _output_error(path, error) from error
 
 
 def _refuse_special(target: Path) -> None:

@@ -4,6 +4,8 @@ In: raw rows, the names of their columns. Out: the shape they have, and the reco
 Does not know: bytes, paths, whether an answer stands in its context.
 """
 
-from spantune.data.shapes.table import SHAPES, Shape, recognise
+from spantune.data.shapes.columns import parse_columns, written_columns
+from spantune.data.shapes.shape import Recognised, Shape
+from spantune.data.shapes.table import SHAPES, recognise
 
-__all__ = ["SHAPES", "Shape", "recognise"]
+__all__ = ["SHAPES", "Recognised", "Shape", "parse_columns", "recognise", "written_columns"]

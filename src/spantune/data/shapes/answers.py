@@ -13,19 +13,27 @@ from typing import Any
 
 from spantune.data.problems import Flaw, describe, excerpt, text_flaw
 from spantune.data.records import Span
+from spantune.data.shapes.annotations import disagreement_flaw, several_spans_flaw
 
 TEXT_KEYS = ("text", "answer", "answer_text", "span")
 START_KEYS = ("answer_start", "start", "answer_starts", "start_index")
+
+NOT_GIVEN = "NOT_GIVEN"
+"""What the Haystack annotation tool writes as the category of an answer that says "there is none" (haystack#287)."""
 
 BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswers:
-    """The spans that could be read, and what was wrong with the others."""
+    """The spans that could be read, and what was wrong with the others.
+
+    `not_given`: an annotator said in so many words that the text holds no answer.
+    """
 
     spans: tuple[Span, ...] = ()
     flaws: tuple[Flaw, ...] = ()
+    not_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class _Entry:
 
     text: Any
     start: Any
+    given: bool = True
 
 
 class _Unreadable(Exception):
@@ -62,7 +71,11 @@ def parse_answers(value: object, starts: object = None, context: str = "") -> Pa
         return ParsedAnswers((), (error.flaw,))
     spans: list[Span] = []
     flaws: list[Flaw] = []
+    not_given = False
     for entry in entries:
+        if not entry.given:
+            not_given = True
+            continue
         flaw = _entry_flaw(entry)
         if flaw is not None:
             flaws.append(flaw)
@@ -74,7 +87,9 @@ def parse_answers(value: object, starts: object = None, context: str = "") -> Pa
         spans.append(Span(entry.text, start))
     if flaws and not spans:  # whether the record has no answer or a lost one cannot be told: a person must look
         flaws = [replace(flaw, outcome="quarantined") for flaw in flaws]
-    return ParsedAnswers(tuple(spans), tuple(flaws))
+    if not_given and spans:
+        flaws.append(disagreement_flaw(len(spans)))
+    return ParsedAnswers(tuple(spans), tuple(flaws), not_given)
 
 
 def parse_start(value: object) -> int | Flaw | None:
@@ -172,11 +187,23 @@ def _from_object(value: Mapping[str, Any], starts: Any) -> Iterator[_Entry]:
     """`{"text": …, "answer_start": …}`, either of them one value or a list."""
     if not value:
         return
+    if isinstance(value.get("spans"), list) and not set(TEXT_KEYS) & value.keys():
+        yield from _parts(value["spans"])
+        return
     entry = _fields(value)
-    if isinstance(entry.text, list):
+    if not entry.given:
+        yield entry
+    elif isinstance(entry.text, list):
         yield from _zipped(entry.text, entry.start)
     elif entry.text is not None and entry.text != "":
         yield entry
+
+
+def _parts(spans: list[Any]) -> Iterator[_Entry]:
+    """`{"spans": [...]}`: the parts of one answer, as DROP writes them."""
+    if len(spans) > 1:
+        raise _Unreadable(several_spans_flaw(len(spans)))
+    return (_Entry(text, None) for text in spans)
 
 
 def _from_list(value: list[Any], starts: Any) -> Iterator[_Entry]:
@@ -223,7 +250,8 @@ def _fields(value: Mapping[str, Any]) -> _Entry:
             "rename the field that holds the answer's text to 'text'",
         )
         raise _Unreadable(flaw)
-    return _Entry(value[text_key], next((value[key] for key in START_KEYS if key in value), None))
+    start = next((value[key] for key in START_KEYS if key in value), None)
+    return _Entry(value[text_key], start, value.get("answer_category") != NOT_GIVEN)
 
 
 def _decoded(cell: str, context: str) -> Any:

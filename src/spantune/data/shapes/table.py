@@ -1,245 +1,136 @@
-"""In: the raw rows of a file. Out: which shape they have, and the records they hold. Does not know: bytes, paths.
+"""In: the columns of a file and its first rows. Out: the shape it has. Does not know: bytes, paths, how rows are read.
 
-A shape is a row of `SHAPES`; adding one is adding a row: what it needs, and how one raw row becomes records.
+A shape is a row of `SHAPES`; adding one is adding a row and the small file that reads it. Shapes with signs of their own are
+tried before those that are known by the names of their columns alone.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+import difflib
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from spantune.data.problems import Flaw, describe, text_flaw
-from spantune.data.records import Example, Place, Span, TextExample
-from spantune.data.rows import Made, Origin, Row, Task
-from spantune.data.shapes.answers import parse_answers, parse_flag
-from spantune.data.shapes.columns import ROLES, assign, suggestions
+from spantune.data.shapes import argilla, doccano, flat, haystack, label_studio, mrqa, multi_span, squad
+from spantune.data.shapes.columns import ROLES, Forced, check_roles, planner, written_columns
+from spantune.data.shapes.making import QUESTION_ROLES, TEXT_ROLES
+from spantune.data.shapes.mapping import propose
+from spantune.data.shapes.shape import Recognised, Seen, Shape, seen
 from spantune.errors import ConfigError, UnknownShapeError
 
+NESTED = (*QUESTION_ROLES, "paragraphs", "qas")
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A way to lay out records: its task, the roles it lacks given the roles found, and its reader."""
+SHAPES: tuple[Shape, ...] = (
+    Shape("squad", "answer", "SQuAD JSON ('data' > 'paragraphs' > 'qas')", QUESTION_ROLES, squad.lacks, squad.reader),
+    Shape("records", "answer", "rows with 'question', 'context' and 'answers'", QUESTION_ROLES, flat.question_lacks,
+          flat.question_reader),
+    Shape("labels", "classify", "rows with 'text' and 'label'", TEXT_ROLES, flat.text_lacks, flat.text_reader),
+    Shape("mrqa", "answer", "MRQA JSON Lines ('qas' with 'detected_answers')", QUESTION_ROLES, squad.lacks, mrqa.reader,
+          mrqa.signs),
+    Shape("haystack", "answer", "an export of the Haystack annotation tool ('answer_category')", QUESTION_ROLES, squad.lacks,
+          squad.reader, haystack.signs),
+    Shape("multi-span", "answer", "MultiSpanQA (tokens, with B, I and O)", QUESTION_ROLES, flat.question_lacks,
+          multi_span.reader, multi_span.signs),
+    Shape("label-studio", "answer", "tasks of Label Studio with a question in 'data'", QUESTION_ROLES, label_studio.lacks,
+          label_studio.reader, label_studio.question_signs),
+    Shape("label-studio-labels", "classify", "tasks of Label Studio with choices for a text in 'data'", TEXT_ROLES,
+          label_studio.label_lacks, label_studio.label_reader, label_studio.label_signs),
+    Shape("label-studio-min", "answer", "JSON-MIN of Label Studio ('annotation_id')", QUESTION_ROLES, flat.question_lacks,
+          label_studio.min_reader, label_studio.min_signs),
+    Shape("argilla", "answer", "Argilla records with a question and a context", QUESTION_ROLES, argilla.lacks, argilla.reader,
+          argilla.question_signs),
+    Shape("argilla-labels", "classify", "Argilla records with a text", TEXT_ROLES, argilla.label_lacks, argilla.label_reader,
+          argilla.label_signs),
+    Shape("doccano", "answer", "doccano rows with spans ('label': [[start, end, name]])", QUESTION_ROLES, doccano.lacks,
+          doccano.reader, doccano.signs),
+)  # fmt: skip
 
-    name: str
-    task: Task
-    describes: str
-    lacks: Callable[[Mapping[str, str], Collection[str]], list[str]]
-    convert: Callable[[Row, Origin], Iterator[Made]]
+DEPTH = 6  # data > article > paragraphs > qas > question: as deep as the columns of a known shape lie
 
 
-def recognise(file: str, names: Collection[str], forced: str | None = None) -> Shape:
-    """The first shape in the table that these columns fit, or the forced one if they fit it.
+def recognise(
+    file: str,
+    names: Collection[str],
+    forced: str | None = None,
+    values: Sequence[object] = (),
+    columns: Mapping[str, str] | None = None,
+) -> Recognised:
+    """The first shape in the table that these columns and first values fit, or the forced one if they fit it.
 
-    Raises `ConfigError` for a shape that does not exist, `UnknownShapeError` when the columns do not fit: it lists the
-    columns, the shapes tried and what each one lacked.
+    `columns` maps roles to the file's own names. Raises `ConfigError` for a shape, a role or a column that does not exist,
+    `UnknownShapeError` when the columns do not fit: it lists them, the shapes tried and what each one lacked, and proposes a
+    mapping.
     """
-    tried = SHAPES if forced is None else (_named(forced),)
-    roles = assign(tuple(names))
+    roles: Forced = tuple((columns or {}).items())
+    check_roles(dict(roles))
+    found = seen(names, values, roles)
+    _check_columns(file, found)
+    tried = _candidates(found, forced)
     for shape in tried:
-        if not shape.lacks(roles, names):
-            return shape
-    lacking = {shape: shape.lacks(roles, names) for shape in tried}
+        if not shape.lacks(found):
+            return Recognised(shape.name, shape.task, shape.reader(planner(shape.uses, roles)))
+    lacking = {shape: shape.lacks(found) for shape in tried}
     told = "; ".join(f"{shape.name} lacks {_roles_told(lacks)}" for shape, lacks in lacking.items())
-    columns = ", ".join(repr(name) for name in list(names)[:20]) or "no columns"
-    renames = suggestions(names, dict.fromkeys(role for lacks in lacking.values() for role in lacks))
+    listed = ", ".join(repr(name) for name in found.names[:20]) or "no columns"
     raise UnknownShapeError(
-        f"{file} has {columns}; {told}",
+        f"{file} has {listed}; {told}",
         expected=" or ".join(shape.describes for shape in tried),
-        next_move=f"rename {', '.join(renames)}" if renames else "rename the columns to the names above",
+        next_move=_next_move(found, tried),
     )
+
+
+def _candidates(found: Seen, forced: str | None) -> tuple[Shape, ...]:
+    if forced is not None:
+        return (_named(forced),)
+    signed = next((shape for shape in SHAPES if shape.signs is not None and shape.signs(found)), None)
+    if signed is not None:
+        return (signed,)
+    general = tuple(shape for shape in SHAPES if shape.signs is None)
+    roles = {role for role, _ in found.forced}
+    return tuple(shape for shape in general if roles <= set(shape.uses)) or general
 
 
 def _named(name: str) -> Shape:
-    for shape in SHAPES:
-        if shape.name == name:
-            return shape
+    known = [shape.name for shape in SHAPES]
+    if name in known:
+        return SHAPES[known.index(name)]
+    close = difflib.get_close_matches(name, known, n=1)
     raise ConfigError(
         f"no shape is called {name!r}",
-        expected=f"one of {', '.join(shape.name for shape in SHAPES)}",
-        next_move="correct the name, or leave it out: the shape is recognised",
+        expected=f"one of {', '.join(known)}",
+        next_move=f"did you mean {close[0]!r}?" if close else "correct the name, or leave it out: the shape is recognised",
     )
+
+
+def _check_columns(file: str, found: Seen) -> None:
+    if not found.forced or not found.rows:
+        return
+    known = dict.fromkeys((*found.names, *(name for row in found.rows for name in _names_within(row, DEPTH))))
+    for role, name in found.forced:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            raise ConfigError(
+                f"{file} has no column {name!r}, which is to be the {role}",
+                expected=f"one of {', '.join(repr(one) for one in list(known)[:20])}",
+                next_move=f"did you mean {close[0]!r}?" if close else "name a column that the file has",
+            )
+
+
+def _names_within(value: Any, depth: int) -> Iterator[str]:
+    if depth and isinstance(value, dict):
+        yield from value
+        for inner in value.values():
+            yield from _names_within(inner, depth - 1)
+    elif depth and isinstance(value, list):
+        for inner in value[:3]:
+            yield from _names_within(inner, depth - 1)
+
+
+def _next_move(found: Seen, tried: Sequence[Shape]) -> str:
+    inner = found.inside("data") if any(shape.name.startswith("label-studio") for shape in tried) else found
+    proposed = propose(inner)
+    if not proposed:
+        return "say which column is what, such as --columns question=Q,context=Body,answers=Reply"
+    return f"if that is what they hold: --columns {shlex.quote(written_columns(proposed))}"
 
 
 def _roles_told(roles: list[str]) -> str:
     return " and ".join(f"{role} ({', '.join(ROLES[role])})" if len(ROLES[role]) > 1 else repr(role) for role in roles)
-
-
-# --- squad: articles with paragraphs with questions ---------------------------------------------------------------
-
-
-def _squad_lacks(roles: Mapping[str, str], names: Collection[str]) -> list[str]:
-    return [] if "paragraphs" in roles or "qas" in roles else ["paragraphs"]
-
-
-def _from_squad(row: Row, origin: Origin) -> Iterator[Made]:
-    """An article, or a paragraph standing alone."""
-    if not isinstance(row.value, dict):
-        yield _broken(origin, row.where, "an article with 'paragraphs'", row.value)
-        return
-    article = row.value
-    if "qas" in article and "paragraphs" not in article:
-        yield from _from_paragraph(Row(row.where, article), _document_of(article), origin)
-        return
-    paragraphs = article.get("paragraphs")
-    if not isinstance(paragraphs, list):
-        yield _broken(origin, f"{row.where}.paragraphs", "a list of paragraphs", paragraphs)
-        return
-    document = _document_of(article)
-    for number, paragraph in enumerate(paragraphs):
-        where = f"{row.where}.paragraphs[{number}]"
-        if isinstance(paragraph, dict):
-            yield from _from_paragraph(Row(where, paragraph), document or _document_of(paragraph), origin)
-        else:
-            yield _broken(origin, where, "a paragraph with 'context' and 'qas'", paragraph)
-
-
-def _from_paragraph(row: Row, document: str | None, origin: Origin) -> Iterator[Made]:
-    paragraph: dict[str, Any] = row.value
-    questions = paragraph.get("qas", [])
-    if not isinstance(questions, list):
-        yield _broken(origin, f"{row.where}.qas", "a list of questions", questions)
-        return
-    context = paragraph.get("context")
-    context_flaw = text_flaw(context, "context")
-    for number, fields in enumerate(questions):
-        place = Place(origin.file, f"{row.where}.qas[{number}]")
-        if isinstance(fields, dict):
-            yield _example(fields, place, origin, context, context_flaw, document)
-        else:
-            yield _broken(origin, place.where, "a question with its answers", fields)
-
-
-# --- records: one question a row ----------------------------------------------------------------------------------
-
-
-def _records_lacks(roles: Mapping[str, str], names: Collection[str]) -> list[str]:
-    return [role for role in ("question", "context") if role not in roles]
-
-
-def _from_record(row: Row, origin: Origin) -> Iterator[Made]:
-    if not isinstance(row.value, dict):
-        yield _broken(origin, row.where, "an object with 'question' and 'context'", row.value)
-        return
-    column = assign(tuple(row.value)).get("context", "context")
-    context = row.value.get(column)
-    flaw = text_flaw(context, "context")
-    yield _example(row.value, Place(origin.file, row.where), origin, context, flaw, _document_of(row.value))
-
-
-def _example(
-    fields: dict[str, Any],
-    place: Place,
-    origin: Origin,
-    context: Any,
-    context_flaw: Flaw | None,
-    document: str | None,
-) -> Made:
-    """One question, from a row of its own or from the paragraph that holds it."""
-    roles = assign(tuple(fields))
-    record_id = _id_of(fields, roles, place, origin)
-    question: Any = fields.get(roles.get("question", "question"))
-    flaw = text_flaw(question, "question") or context_flaw
-    if flaw:
-        return Made(None, (flaw.at(place, record_id),))
-    answers, flaws = _answers_of(fields, roles, context)
-    record = Example(record_id, question.strip(), context, answers, document, place)
-    return Made(record, tuple(flaw.at(place, record_id) for flaw in flaws))
-
-
-def _answers_of(fields: dict[str, Any], roles: Mapping[str, str], context: str) -> tuple[tuple[Span, ...] | None, list[Flaw]]:
-    """The answers of one question: `None` unlabelled, `()` unanswerable; and what contradicts itself."""
-    impossible = parse_flag(fields[roles["impossible"]]) if "impossible" in roles else None
-    if isinstance(impossible, Flaw):
-        return None, [impossible]
-    if "answers" not in roles:
-        return (() if impossible else None), []
-    parsed = parse_answers(fields[roles["answers"]], fields.get(roles.get("starts", "")), context)
-    flaws = list(parsed.flaws)
-    if impossible and parsed.spans:
-        flaws.append(_contradiction("true", f"{len(parsed.spans)} answers, such as {describe(parsed.spans[0].text)}"))
-    if impossible is False and not parsed.spans and not flaws:
-        flaws.append(_contradiction("false", "no answers"))
-    return parsed.spans, flaws
-
-
-def _contradiction(flag: str, answers: str) -> Flaw:
-    return Flaw(
-        "contradiction",
-        "quarantined",
-        f"is_impossible is {flag}, with {answers}",
-        "answers, or is_impossible: true, not both and not neither",
-        "decide which of the two is right, and correct the other",
-    )
-
-
-# --- labels: one text a row ---------------------------------------------------------------------------------------
-
-
-def _labels_lacks(roles: Mapping[str, str], names: Collection[str]) -> list[str]:
-    """A file of nothing but texts (and ids) is unlabelled; with other columns beside, its label has an unknown name."""
-    lacks = [] if "text" in roles else ["text"]
-    known = {roles[role] for role in ("id", "text", "document") if role in roles}
-    if "label" not in roles and ("question" in roles or not set(names) <= known):
-        lacks.append("label")
-    return lacks
-
-
-def _from_label(row: Row, origin: Origin) -> Iterator[Made]:
-    if not isinstance(row.value, dict):
-        yield _broken(origin, row.where, "an object with 'text' and 'label'", row.value)
-        return
-    fields = row.value
-    roles = assign(tuple(fields))
-    place = Place(origin.file, row.where)
-    record_id = _id_of(fields, roles, place, origin)
-    text: Any = fields.get(roles.get("text", "text"))
-    flaw = text_flaw(text, "text")
-    label = fields.get(roles.get("label", "label"))
-    if flaw is None and isinstance(label, list | dict):
-        flaw = Flaw(
-            "label_not_one",
-            "dropped",
-            f"the label is {describe(label)}",
-            "one label a text",
-            "keep one label, or repeat the text once for each",
-        )
-    if flaw:
-        yield Made(None, (flaw.at(place, record_id),))
-    else:
-        label = _name(label)
-        yield Made(TextExample(record_id, text, label.strip() if label else None, _document_of(fields), place))
-
-
-# --- what the shapes share ----------------------------------------------------------------------------------------
-
-
-def _broken(origin: Origin, where: str, expected: str, value: object) -> Made:
-    flaw = Flaw("not_a_record", "dropped", describe(value), expected, "correct this part of the file, or delete it")
-    return Made(None, (flaw.at(Place(origin.file, where)),))
-
-
-def _id_of(fields: dict[str, Any], roles: Mapping[str, str], place: Place, origin: Origin) -> str:
-    """The record's own id as a text, else one made from its position, the same at every reading."""
-    own = _name(fields[roles["id"]]) if "id" in roles else None
-    return own or origin.id_prefix + place.where.replace(" ", "-")
-
-
-def _document_of(fields: dict[str, Any]) -> str | None:
-    roles = assign(tuple(fields))
-    return _name(fields[roles["document"]]) if "document" in roles else None
-
-
-def _name(value: object) -> str | None:
-    """An id, a title or a label as a text; `None` for what names nothing."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # a column of whole numbers with gaps is read as floats
-    if isinstance(value, str):
-        text = value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
-        return text if text and not text.isspace() else None
-    return str(value) if isinstance(value, int | float) and value == value else None
-
-
-SHAPES: tuple[Shape, ...] = (
-    Shape("squad", "answer", "SQuAD JSON ('data' > 'paragraphs' > 'qas')", _squad_lacks, _from_squad),
-    Shape("records", "answer", "rows with 'question', 'context' and 'answers'", _records_lacks, _from_record),
-    Shape("labels", "classify", "rows with 'text' and 'label'", _labels_lacks, _from_label),
-)

@@ -1,50 +1,27 @@
-"""In: records and a path. Out: a file that `read_examples` reads back without loss. Does not know: where records came from."""
+"""In: records and a path. Out: SQuAD JSON; for texts to classify, a JSON list. Does not know: where the records came from."""
 
-import gzip
-import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from spantune.data.atomic import write_bytes
+from spantune.data.atomic import write_chunks
 from spantune.data.records import Example, Record, Span, TextExample
-from spantune.errors import ConfigError, DataError
-
-SUFFIXES = (".json", ".json.gz")
+from spantune.data.writing.plain import compressed, fields, flat, json_text
 
 
-def write_examples(examples: Iterable[Record], path: str | Path) -> None:
-    """Write questions as SQuAD JSON, texts as a JSON list of `{"id", "text", "label"}`; all of the file or nothing.
+def write_squad(records: Iterable[Record], path: Path) -> None:
+    """Write questions as SQuAD JSON, texts as a JSON list of `{"id", "text", "label"}`.
 
-    Ids, order, documents (as titles), answers and the lack of them are kept; `is_impossible` is written only where it
-    is true, and an unlabelled question has no `answers`. A name that ends in `.gz` is compressed, the same bytes each
-    time.
-
-    Raises `ConfigError` for another suffix, `DataError` for questions and texts in one set, `OutputError` when the file
-    cannot be written.
+    `is_impossible` is written only where it is true, and an unlabelled question has no `answers`. Raises `OutputError`.
     """
-    path = Path(path)
-    if not path.name.lower().endswith(SUFFIXES):
-        raise ConfigError(
-            f"cannot write examples to {path.name!r}",
-            expected=f"a name that ends in {' or '.join(SUFFIXES)}",
-            next_move=f"write to {path.with_suffix('.json').name!r}",
-        )
-    content = _json_bytes(_tree(tuple(examples)))
-    write_bytes(path, gzip.compress(content, mtime=0) if path.name.lower().endswith(".gz") else content)
+    write_chunks(path, compressed([json_text(_tree(tuple(records)), indent=1)], path))
 
 
 def _tree(records: Sequence[Record]) -> Any:
-    texts = [record for record in records if isinstance(record, TextExample)]
-    questions = [record for record in records if isinstance(record, Example)]
-    if texts and questions:
-        raise DataError(
-            f"{len(questions)} questions and {len(texts)} texts to classify",
-            expected="records of one task",
-            next_move="write them to two files",
-        )
-    return [_text_fields(record) for record in texts] if texts else _squad(questions)
+    if any(isinstance(record, TextExample) for record in records):
+        return [flat(record) for record in records]
+    return _squad([record for record in records if isinstance(record, Example)])
 
 
 def _squad(examples: Iterable[Example]) -> dict[str, Any]:
@@ -65,25 +42,13 @@ def _questions(articles: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
 
 
 def _question_fields(example: Example) -> dict[str, Any]:
-    fields: dict[str, Any] = {"id": example.id, "question": example.question}
+    found: dict[str, Any] = {"id": example.id, "question": example.question}
     if example.answers is not None:
-        fields["answers"] = [_answer_fields(span) for span in example.answers]
+        found["answers"] = [_answer_fields(span) for span in example.answers]
     if example.is_impossible:
-        fields["is_impossible"] = True
-    return fields
+        found["is_impossible"] = True
+    return found | fields(example.fields)
 
 
 def _answer_fields(span: Span) -> dict[str, Any]:
     return {"text": span.text} if span.start is None else {"text": span.text, "answer_start": span.start}
-
-
-def _text_fields(record: TextExample) -> dict[str, Any]:
-    fields = {"id": record.id, "text": record.text, "label": record.label, "document": record.document}
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _json_bytes(tree: Any) -> bytes:
-    try:
-        return json.dumps(tree, ensure_ascii=False, indent=1).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, in a record that was set aside for it
-        return json.dumps(tree, indent=1).encode()

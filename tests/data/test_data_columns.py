@@ -1,0 +1,150 @@
+"""Columns: which one is what, by its name, by force, or as a proposal."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spantune.data import Span, read_examples
+from spantune.data.shapes import parse_columns, written_columns
+from spantune.data.shapes.columns import FORCED_ROLES
+from spantune.errors import ConfigError, UnknownShapeError
+
+LONG = "It was Ada who wrote it, in 1843."
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(value, **options):
+        file = tmp_path / "a.json"
+        file.write_text(json.dumps(value))
+        return read_examples(file, **options)
+
+    return read
+
+
+@given(st.dictionaries(st.sampled_from(FORCED_ROLES), st.text(min_size=1), min_size=1))
+def test_what_is_written_is_parsed(columns):
+    assert parse_columns(written_columns(columns)) == columns
+
+
+@pytest.mark.parametrize("text", ["question", "question=", "=Q", "question=Q,question=R", 'question="Q', "question=Q,,", "a b"])
+def test_columns_that_cannot_be_read_are_told(text):
+    with pytest.raises(ConfigError, match=r"--columns"):
+        parse_columns(text)
+
+
+def test_a_role_that_does_not_exist_is_told_with_the_nearest(read):
+    with pytest.raises(ConfigError, match="did you mean 'question'"):
+        parse_columns("qestion=Q")
+    with pytest.raises(ConfigError, match="no role is called 'speaker'"):
+        read([{"Q": "Who?"}], columns={"speaker": "Q"})
+
+
+def test_a_column_that_the_file_lacks_is_told_with_the_nearest(read):
+    with pytest.raises(ConfigError, match="no column 'Boddy'") as caught:
+        read([{"Q": "Who?", "Body": LONG}], columns={"question": "Q", "context": "Boddy"})
+    assert caught.value.next_move == "did you mean 'Body'?"
+    assert "'Q', 'Body'" in caught.value.expected
+
+
+def test_columns_by_force(read):
+    row = {"Nr": 7, "Q": "Who?", "Body": LONG, "Reply": "Ada", "At": 7, "Doc": "d", "text": "note", "None?": False}
+    columns = {
+        "id": "Nr",
+        "question": "Q",
+        "context": "Body",
+        "answers": "Reply",
+        "starts": "At",
+        "document": "Doc",
+        "impossible": "None?",
+    }
+    (record,) = read([row], columns=columns)
+    assert (record.id, record.question, record.context, record.document) == ("7", "Who?", LONG, "d")
+    assert (record.answers, record.fields) == ((Span("Ada", 7),), (("text", "note"),))
+
+
+def test_a_forced_column_plays_one_role_only(read):
+    (record,) = read([{"question": "Who?", "text": LONG, "answer": "no", "said": "Ada"}], columns={"answers": "said"})
+    assert (record.answers, record.fields) == ((Span("Ada"),), (("answer", "no"),))
+
+
+def test_forced_roles_decide_between_texts_and_questions(read):
+    rows = [{"question": "Who?", "context": LONG, "kind": "person"}]
+    assert read(rows).task == "answer"
+    (record,) = read(rows, columns={"text": "question", "label": "kind"})
+    assert (record.text, record.label) == ("Who?", "person")
+
+
+def test_columns_inside_nested_files(read):
+    value = {"data": [{"paragraphs": [{"body": LONG, "qas": [{"ask": "Who?", "says": "Ada"}]}]}]}
+    (record,) = read(value, columns={"question": "ask", "context": "body", "answers": "says"})
+    assert (record.question, record.context, record.answers) == ("Who?", LONG, (Span("Ada"),))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        ([{"Q": "Who?", "Body": LONG, "Reply": "Ada"}], "question=Q,context=Body,answers=Reply"),
+        ([{"a": LONG, "b": "1843", "c": "When?", "d": "x"}], "question=c,context=a,answers=b"),
+        ([{"Frage": "Wer?", "Text, lang": LONG}], "'question=Frage,context=\"Text, lang\"'"),
+        ([{"body": f"{LONG} {n}", "kind": "ab"[n % 2], "nr": n} for n in range(6)], "text=body,label=kind"),
+    ],
+)
+def test_a_mapping_is_proposed_from_values_and_works(read, rows, columns):
+    with pytest.raises(UnknownShapeError) as caught:
+        read(rows)
+    assert caught.value.next_move == f"if that is what they hold: --columns {columns}"
+    forced = parse_columns(columns.strip("'"))
+    assert len(read(rows, columns=forced)) == len(rows)
+
+
+def test_where_values_tell_nothing_the_form_of_the_option_is_told(read):
+    with pytest.raises(UnknownShapeError) as caught:
+        read([{"a": 1, "b": 2}])
+    assert "such as --columns question=Q" in caught.value.next_move
+
+
+# --- fields -------------------------------------------------------------------------------------------------------
+
+
+def test_columns_without_a_role_are_kept(read):
+    row = {
+        "question": "Who?",
+        "context": LONG,
+        "topic": "x",
+        "year": 1843,
+        "share": 0.5,
+        "old": True,
+        "tags": ["a"],
+        "no": None,
+    }
+    assert read([row])[0].fields == (("topic", "x"), ("year", 1843), ("share", 0.5), ("old", True), ("tags", '["a"]'))
+    assert read([{"text": "Hi", "label": "a", "topic": "x"}])[0].fields == (("topic", "x"),)
+
+
+def test_articles_and_paragraphs_tell_of_their_questions(read):
+    question = {"id": "q", "question": "Who?", "type": "person"}
+    paragraph = {"context": LONG, "id": "p", "document_id": 3, "summary": "s", "qas": [question]}
+    (record,) = read({"data": [{"title": "t", "split": "train", "paragraphs": [paragraph]}]})
+    assert record.fields == (
+        ("split", "train"),
+        ("paragraph.id", "p"),
+        ("paragraph.document_id", 3),
+        ("summary", "s"),
+        ("type", "person"),
+    )
+    assert record.document == "t"
+
+
+def test_values_that_no_field_can_hold_become_texts(tmp_path):
+    file = tmp_path / "a.json"
+    deep = "[" * 200 + "]" * 200
+    file.write_text(f'[{{"question": "Who?", "context": "It.", "big": 1e999, "deep": {deep}}}]')
+    assert read_examples(file)[0].fields == (("big", "inf"), ("deep", deep))
+
+
+def test_a_table_that_says_nothing_in_either_column_is_unlabelled(read):
+    rows = [{"question": "Who?", "context": LONG, "answers": "", "is_impossible": flag} for flag in ("", None, True)]
+    assert [record.answers for record in read(rows)] == [None, None, ()]
