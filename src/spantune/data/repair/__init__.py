@@ -4,6 +4,27 @@ In: an answer as the data gives it, and its context. Out: the span that matches,
 Does not know: records, files.
 """
 
-from spantune.data.repair.alignment import Alignment, align, repair_flaw, unaligned_flaw
+from spantune.data.repair.alignment import Alignment, align, mended
+from spantune.data.repair.candidates import Candidate, candidates
+from spantune.data.repair.causes import CAUSES, NOT_FOUND, Cause, causes_of, weigh
+from spantune.data.repair.telling import REASONS, reason, repair_flaw, unaligned_flaw
+from spantune.data.repair.words import cuts_word, uncut
 
-__all__ = ["Alignment", "align", "repair_flaw", "unaligned_flaw"]
+__all__ = [
+    "CAUSES",
+    "NOT_FOUND",
+    "REASONS",
+    "Alignment",
+    "Candidate",
+    "Cause",
+    "align",
+    "candidates",
+    "causes_of",
+    "cuts_word",
+    "mended",
+    "reason",
+    "repair_flaw",
+    "unaligned_flaw",
+    "uncut",
+    "weigh",
+]

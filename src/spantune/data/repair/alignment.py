@@ -3,12 +3,17 @@
 Does not know: records, files. Steps are tried from the surest to the least sure; a new repair is a new row of `STEPS`.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import islice
 from typing import Literal
 
-from spantune.data.problems import Flaw, excerpt
 from spantune.data.records import Span
+from spantune.data.repair.causes import CAUSES, NOT_FOUND, Cause
+from spantune.data.repair.forms import FORMS, SEVERAL, Form, in_form, weight
+from spantune.data.repair.words import cuts_word, uncut
 
 NEAR = 3
 """How many characters a wrong start may be off for the nearest of several occurrences to be believed.
@@ -17,14 +22,28 @@ Annotation tools that count from 1, or count a line end or a byte order mark onc
 wrong starts of COVID-QA are. Beyond that the nearest occurrence is a guess.
 """
 
+ACCIDENT = 0.05
+"""How likely it may be that one way or another to count hits one of the occurrences by accident."""
+
+EDGES = " \t\n\r\u00a0.,;:!?…。，、；：！？．\"'“”‘’„«»「」『』《》()[]（）【】"
+"""White space and punctuation that may be missing in the context. No sign that changes what is said: not -, % or $."""
+
+
+MOST_SIGNS = 8
+"""Signs that are taken off one by one; of more, such as a line of dots, all or none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One way to find a span: its reason code, what it makes of the record, and the search itself."""
+    """One way to find a span: its reason code, what it makes of the record, and the search itself.
+
+    The search gives no span, where it has nothing to say; one; or several, between which it cannot decide: then no less
+    certain step is asked.
+    """
 
     code: str
     outcome: Literal["kept", "repaired"]
-    find: Callable[[str, Span], Span | None]
+    find: Callable[[str, Span], Sequence[Span]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +55,13 @@ class Alignment:
     outcome: Literal["kept", "repaired", "quarantined"]
 
 
-def align(context: str, given: Span) -> Alignment:
-    """Find the answer's span in its context.
+def align(context: str, given: Span, cause: Cause | None = None) -> Alignment:
+    """Find the answer's span in its context; the text of a span that is found is always the context's own.
+
+    `cause` is what the wrong starts of the file have in common, if anything (`weigh`). It is asked after the start as
+    given: an answer that matches where it says it is stays there, even if it would match where the cause says, too. It
+    says the same words in either place, and nothing shows that this one start is wrong. Nor is it changed if it cuts its
+    words, for text and start agree on that: `mended` is for files in which many do.
 
     >>> align("a b c b", Span("c", 4)).code, align("a b c b", Span("c")).code
     ('exact', 'located')
@@ -45,114 +69,193 @@ def align(context: str, given: Span) -> Alignment:
     Span(text='c', start=4)
     >>> align("a b c b", Span("b", 7)), align("a b c b", Span("b")).code
     (Alignment(span=Span(text='b', start=6), code='exact_elsewhere_nearest', outcome='repaired'), 'ambiguous')
+    >>> align("It was Ada Byron’s.", Span("ada byron's", 7)).span
+    Span(text='Ada Byron’s', start=7)
     """
     if not given.text.strip():
         return Alignment(None, "absent", "quarantined")  # an empty text would match everywhere
+    start = given.start
+    if start is not None and start >= 0 and context.startswith(given.text, start):
+        return Alignment(given, "exact", "kept")
+    meant = given
+    if cause is not None and start != NOT_FOUND:
+        meant = Span(given.text, cause.convert(context, given))
+        if exact(context, meant):
+            return mended(context, Alignment(meant, cause.code, "repaired"))
     for step in STEPS:
-        span = step.find(context, given)
-        if span is not None:
-            return Alignment(span, step.code, step.outcome)
-    return Alignment(None, "ambiguous" if given.text.strip() in context else "absent", "quarantined")
+        spans = step.find(context, given if meant.start is None else meant)
+        if len(spans) > 1:
+            return Alignment(None, "ambiguous", "quarantined")
+        if spans:
+            return mended(context, Alignment(spans[0], step.code, step.outcome))
+    return Alignment(None, "absent", "quarantined")
 
 
-def exact(context: str, given: Span) -> Span | None:
+def mended(context: str, alignment: Alignment) -> Alignment:
+    """The alignment, or that of the words which its span cuts, where that is beyond doubt (`uncut`).
+
+    >>> mended("in October 1973 they met", align("in October 1973 they met", Span("ctober 1973 ", 4))).span
+    Span(text='October 1973', start=3)
+    """
+    assert alignment.span is not None
+    whole = uncut(context, alignment.span)
+    return alignment if whole is None else Alignment(whole, "cut_word", "repaired")
+
+
+def exact(context: str, given: Span) -> Sequence[Span]:
     """The span as given, where it matches."""
     if given.start is not None and given.start >= 0 and context.startswith(given.text, given.start):
-        return given
-    return None
+        return (given,)
+    return ()
 
 
-def located(context: str, given: Span) -> Span | None:
+def located(context: str, given: Span) -> Sequence[Span]:
     """The only occurrence of an answer that came without a start."""
-    return exact_elsewhere_unique(context, given) if given.start is None else None
+    return exact_elsewhere_unique(context, given) if given.start is None else ()
 
 
-def exact_elsewhere_unique(context: str, given: Span) -> Span | None:
+def exact_elsewhere_unique(context: str, given: Span) -> Sequence[Span]:
     """The only occurrence, wherever the wrong start pointed."""
-    first = context.find(given.text)
-    if first < 0 or context.find(given.text, first + 1) >= 0:
-        return None
-    return Span(given.text, first)
+    first_two = tuple(islice(occurrences(context, given.text), 2))
+    return first_two if len(first_two) == 1 else ()
 
 
-def exact_elsewhere_nearest(context: str, given: Span) -> Span | None:
+def exact_elsewhere_nearest(context: str, given: Span) -> Sequence[Span]:
     """The one of several occurrences that lies within `NEAR` characters of the wrong start, and nearer than any other."""
-    if given.start is None:
-        return None
+    if given.start is None or given.start == NOT_FOUND:
+        return ()
     for distance in range(NEAR + 1):
         places = {given.start - distance, given.start + distance}
-        hits = [place for place in places if place >= 0 and context.startswith(given.text, place)]
+        hits = [Span(given.text, place) for place in places if place >= 0 and context.startswith(given.text, place)]
         if hits:
-            return Span(given.text, hits[0]) if len(hits) == 1 else None
-    return None
+            return hits
+    return ()
 
 
-def edges_trimmed(context: str, given: Span) -> Span | None:
-    """The answer without the white space at its edges, by any of the surer steps."""
+def counted_otherwise(code: str, context: str, given: Span) -> Sequence[Span]:
+    """The one of several occurrences to which the start points, if it was counted as this cause says.
+
+    Only where all causes that hit an occurrence hit the same one, and where that is no accident: the more occurrences
+    there are, and the more ways to count, the easier it is to hit one. A cause that moves the start by `NEAR` characters
+    or less has had its say.
+    """
+    decided = _decided(context, given)
+    return (decided[1],) if decided and decided[0] == code else ()
+
+
+def occurs_often(context: str, given: Span) -> Sequence[Span]:
+    """The first two of several occurrences: no step so far could decide."""
+    return tuple(islice(occurrences(context, given.text), 2))
+
+
+def edges_trimmed(context: str, given: Span) -> Sequence[Span]:
+    """The answer without the white space at its edges."""
     text = given.text.strip()
-    if text == given.text or not text:
-        return None
-    lead = len(given.text) - len(given.text.lstrip())
-    starts = (None,) if given.start is None else (given.start + lead, given.start)
-    for start in starts:
-        for find in (exact, exact_elsewhere_unique, exact_elsewhere_nearest):
-            span = find(context, Span(text, start))
-            if span is not None:
-                return span
-    return None
+    return () if text == given.text else _trimmed(context, given, text)
+
+
+def same_in(form: Form, context: str, given: Span) -> Sequence[Span]:
+    """What the context says instead, which is equal in this form: near the start, or the only one and no accident."""
+    spans = tuple(in_form(form, context, given.text))
+    near = _nearest(spans, given.start)
+    if near or len(spans) != 1:
+        return near or spans
+    return spans if weight(given.text) >= form.letters and not cuts_word(context, spans[0]) else ()
+
+
+def edge_punctuation(context: str, given: Span) -> Sequence[Span]:
+    """The answer without the punctuation at its edges, which the context has not: as little of it as will do."""
+    for text in _without_edges(given.text):
+        trimmed = _trimmed(context, given, text)
+        if len(trimmed) > 1 or (trimmed and _believable(context, given, trimmed[0])):
+            return trimmed
+    whole = given.text.strip(EDGES)
+    return same_in(SEVERAL, context, Span(whole, given.start)) if whole not in ("", given.text) else ()
+
+
+def spreadsheet_number(context: str, given: Span) -> Sequence[Span]:
+    """The whole number that a spreadsheet or a data frame turned into '1900.0', where the context has it as a number."""
+    number = re.fullmatch(r"(\d+)\.0", given.text.strip())
+    if not number:
+        return ()
+    pattern = rf"(?<![\d.,]){number[1]}(?!\d|[.,]\d)"
+    spans = [Span(number[1], match.start()) for match in re.finditer(pattern, context)]
+    near = _nearest(spans, given.start)
+    return near or (spans if len(spans) > 1 or weight(number[1]) >= SEVERAL.letters else ())
 
 
 STEPS: tuple[Step, ...] = (
-    Step("exact", "kept", exact),
     Step("located", "kept", located),
     Step("exact_elsewhere_unique", "repaired", exact_elsewhere_unique),
     Step("exact_elsewhere_nearest", "repaired", exact_elsewhere_nearest),
+    *(Step(code, "repaired", partial(counted_otherwise, code)) for code in CAUSES),
+    Step("ambiguous", "repaired", occurs_often),
     Step("edges_trimmed", "repaired", edges_trimmed),
+    *(Step(form.code, "repaired", partial(same_in, form)) for form in FORMS),
+    Step("edge_punctuation", "repaired", edge_punctuation),
+    Step("spreadsheet_number", "repaired", spreadsheet_number),
 )
+"""After 'exact' and the file's systematic cause."""
 
 
-def repair_flaw(given: Span, alignment: Alignment) -> Flaw:
-    """The sentence that tells a repaired span: old value, new value."""
-    assert alignment.span is not None
-    now = alignment.span
-    text = excerpt(given.text) if given.text == now.text else f"{excerpt(given.text)} (now {excerpt(now.text)})"
-    was = "no start" if given.start is None else f"start {given.start}"
-    return Flaw(
-        alignment.code,
-        "repaired",
-        f"answer {text} with {was}, which does not match the context",
-        f"start {now.start}, where the context has it",
-        "nothing; it was corrected",
-    )
-
-
-def unaligned_flaw(context: str, given: Span, alignment: Alignment) -> Flaw:
-    """The sentence that tells a span that could not be aligned: what stands at its start, or how often it occurs."""
-    if alignment.code == "ambiguous":
-        was = "no start" if given.start is None else f"start {given.start}"
-        return Flaw(
-            "ambiguous",
-            "quarantined",
-            f"answer {excerpt(given.text)} with {was} occurs at {_occurrences(context, given.text.strip())}",
-            "one occurrence, or a start that points at one",
-            "set the start to the occurrence that is meant",
-        )
-    there = ""
-    if given.start is not None and 0 <= given.start < len(context):
-        there = f"; at start {given.start} the context has {excerpt(context[given.start : given.end])}"
-    return Flaw(
-        "absent",
-        "quarantined",
-        f"answer {excerpt(given.text)} is not in the context of {len(context)} characters{there}",
-        "an answer that is quoted from its context, letter for letter",
-        "copy the answer from the context, or mark the question as unanswerable",
-    )
-
-
-def _occurrences(context: str, text: str, shown: int = 5) -> str:
-    places: list[str] = []
+def occurrences(context: str, text: str) -> Iterator[Span]:
+    """Every place where the context has the text letter for letter, overlapping ones too."""
     start = context.find(text)
-    while start >= 0 and len(places) <= shown:
-        places.append(str(start))
+    while start >= 0:
+        yield Span(text, start)
         start = context.find(text, start + 1)
-    return ", ".join(places[:shown]) + (", …" if len(places) > shown else "")
+
+
+def _trimmed(context: str, given: Span, text: str) -> Sequence[Span]:
+    """Where the context has a part of the answer: where it should be, or the only place, or several."""
+    if given.start is not None:
+        part = Span(text, given.start + given.text.index(text))
+        for find in (exact, exact_elsewhere_unique, exact_elsewhere_nearest):
+            spans = find(context, part) or find(context, Span(text, given.start))
+            if len(spans) == 1:
+                return spans
+    return tuple(islice(occurrences(context, text), 2))
+
+
+def _nearest(spans: Sequence[Span], start: int | None) -> Sequence[Span]:
+    """Those of the spans that are nearest to a start and within `NEAR` of it: one, two at the same distance, or none."""
+    if start is None or start == NOT_FOUND:
+        return ()
+    away = [abs(span.start - start) for span in spans if span.start is not None]
+    least = min(away, default=NEAR + 1)
+    return [span for span, distance in zip(spans, away, strict=True) if distance == least <= NEAR]
+
+
+def _believable(context: str, given: Span, span: Span) -> bool:
+    """Whether a changed text is where the start says, or is whole and has enough letters to be no accident."""
+    enough = weight(span.text) >= SEVERAL.letters and not cuts_word(context, span)
+    return enough or bool(_nearest((span,), given.start))
+
+
+def _without_edges(text: str) -> Iterator[str]:
+    """The text without the punctuation at its end, one character after the other; at its head; at both."""
+    end, start = len(text.rstrip(EDGES)), len(text) - len(text.lstrip(EDGES))
+    if start >= end:  # nothing but punctuation
+        return
+    yield from (text[:to] for to in range(len(text) - 1, max(end, len(text) - MOST_SIGNS) - 1, -1))
+    yield from (text[begin:] for begin in range(1, min(start, MOST_SIGNS) + 1))
+    if start or end < len(text):
+        yield text[start:end]
+
+
+@lru_cache(maxsize=2)  # every cause's step asks this of one answer in turn
+def _decided(context: str, given: Span) -> tuple[str, Span] | None:
+    if given.start is None or given.start == NOT_FOUND:
+        return None
+    bound = int(len(context) * ACCIDENT) + 2
+    often = sum(1 for _ in islice(occurrences(context, given.text), bound))
+    if not 2 <= often < bound:
+        return None
+    meant = {code: cause.convert(context, given) for code, cause in CAUSES.items()}
+    far = {code: start for code, start in meant.items() if start is not None and abs(start - given.start) > NEAR}
+    hits = {code: start for code, start in far.items() if start >= 0 and context.startswith(given.text, start)}
+    accident = often * len(set(far.values())) / len(context)
+    if len(set(hits.values())) != 1 or accident > ACCIDENT:
+        return None
+    code, start = next(iter(hits.items()))
+    return code, Span(given.text, start)
