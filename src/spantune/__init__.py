@@ -19,12 +19,19 @@ if TYPE_CHECKING:
     from spantune.config import Config as Config
     from spantune.config import load_config as load_config
     from spantune.data import Example as Example
+    from spantune.data import ReadAs as ReadAs
     from spantune.data import Span as Span
     from spantune.data import TextExample as TextExample
+    from spantune.data import augment as augment
     from spantune.data import check as check
+    from spantune.data import check_files as check_files
     from spantune.data import demo_data as demo_data
+    from spantune.data import find_leaks as find_leaks
+    from spantune.data import find_leaks_within as find_leaks_within
+    from spantune.data import folds as folds
     from spantune.data import read_examples as read_examples
     from spantune.data import split as split
+    from spantune.data import split_three as split_three
     from spantune.data import write_examples as write_examples
     from spantune.errors import SpantuneError as SpantuneError
     from spantune.evaluation import score_answers as score_answers
@@ -41,7 +48,12 @@ if TYPE_CHECKING:
     from spantune.models import load_reader as load_reader
     from spantune.models import load_tokenizer as load_tokenizer
     from spantune.road import ask_run as ask_run
+    from spantune.road import augment_file as augment_file
+    from spantune.road import check_data as check_data
+    from spantune.road import convert_files as convert_files
+    from spantune.road import describe as describe
     from spantune.road import evaluate_run as evaluate_run
+    from spantune.road import fold_files as fold_files
     from spantune.road import free_folder as free_folder
     from spantune.road import predict_file as predict_file
     from spantune.road import split_files as split_files
@@ -57,12 +69,19 @@ _ROOMS = {
     "spantune.config": ("Config", "load_config"),
     "spantune.data": (
         "Example",
+        "ReadAs",
         "Span",
         "TextExample",
+        "augment",
         "check",
+        "check_files",
         "demo_data",
+        "find_leaks",
+        "find_leaks_within",
+        "folds",
         "read_examples",
         "split",
+        "split_three",
         "write_examples",
     ),
     "spantune.errors": ("SpantuneError",),
@@ -70,7 +89,20 @@ _ROOMS = {
     "spantune.features": ("encode", "encode_texts"),
     "spantune.inference": ("Answer", "Classifier", "Prediction", "Reader", "trace_html", "trace_text"),
     "spantune.models": ("load_classifier", "load_reader", "load_tokenizer"),
-    "spantune.road": ("ask_run", "evaluate_run", "free_folder", "predict_file", "split_files", "train_run", "worth_asking"),
+    "spantune.road": (
+        "ask_run",
+        "augment_file",
+        "check_data",
+        "convert_files",
+        "describe",
+        "evaluate_run",
+        "fold_files",
+        "free_folder",
+        "predict_file",
+        "split_files",
+        "train_run",
+        "worth_asking",
+    ),
     "spantune.runs": ("Provenance", "load_run", "save_run"),
     "spantune.training": ("fine_tune",),
 }

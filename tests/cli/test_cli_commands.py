@@ -152,8 +152,10 @@ def test_many_problems_are_shown_in_part_and_given_whole_as_json(spantune, tmp_p
     write_examples([*records, *made_examples(2, seed=3)], tmp_path / "q.json")
     _, out, _ = spantune("check", tmp_path / "q.json")
     problems = as_json(spantune("check", tmp_path / "q.json", "--json"))["problems"]
-    assert out.count("  found:    ") == 20
-    assert f"… and {len(problems) - 20} more problems; --json has them all" in out
+    assert out.count("  found:    ") == 3
+    assert len(problems) == 30
+    assert "30 quarantined: absent: the context does not have the answer" in out
+    assert "  … and 27 more" in out
 
 
 def test_unreadable_data_gives_exit_code_2(spantune, tmp_path, data_folder):
@@ -166,7 +168,7 @@ def test_unreadable_data_gives_exit_code_2(spantune, tmp_path, data_folder):
     assert failed(spantune("check", tmp_path / "empty.json"), "empty")
     assert failed(spantune("check", tmp_path / "none.json"), "0 records")
     assert failed(spantune("check", tmp_path / "broken.json"), "broken.json")
-    assert failed(spantune("check", tmp_path / "columns.csv"), "'a', 'b'", "rename the columns")
+    assert failed(spantune("check", tmp_path / "columns.csv"), "'a', 'b'", "--columns text=a,label=b")
     assert failed(spantune("check", data_folder / "questions.json", "--shape", "circle"), "circle")
 
 
@@ -230,7 +232,7 @@ def test_texts_go_the_same_road_and_json_is_all_that_is_printed(spantune, quick_
     assert {"count", "accuracy", "macro_f1"} <= as_json(spantune("evaluate", run, tmp_path / "t.json", "--json")).keys()
     first, second = spantune("evaluate", run, tmp_path / "t.json")[1].splitlines()
     assert re.fullmatch(r"10 texts: accuracy \d+\.\d, macro-F1 \d+\.\d", first)
-    assert second.startswith("without those that the run was trained on: 7 texts: accuracy")
+    assert second.startswith("without those that the training data knows: 7 texts: accuracy")
     code, out, _ = spantune("ask", run, "It speaks of France.", "--top", "2")
     assert (code, sorted(line.split()[0] for line in out.splitlines())) == (0, ["no", "yes"])
     assert failed(spantune("ask", run, "It speaks of France.", "--trace"), "a trace of a classified text")
@@ -355,7 +357,7 @@ def test_warnings_stand_on_standard_error_with_json_too(spantune, quick_words, d
     assert result[2].startswith("WARNING: training.learning_rate is 0.01: steps this large overwrite")
     result = spantune("evaluate", reader_run, data_folder / "questions.json", "--json")
     assert as_json(result)["seen_in_training"] == 40
-    assert result[2].startswith("WARNING: 40 of 40 records")
+    assert result[2].startswith("WARNING: 40 of 40 test records (100.0%) are known from training")
 
 
 def test_letters_that_the_terminal_lacks_are_no_crash(reader_run, spantune, monkeypatch):

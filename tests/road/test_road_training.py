@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from conftest import made_examples, made_texts, quick_config
 
-from spantune.data import Span, TextExample, read_examples, write_examples
+from spantune.data import ReadAs, Span, TextExample, read_examples, write_examples
 from spantune.errors import ConfigError, DataError, EmptyDataError, ModelError, OutputError, RunError, WindowError
 from spantune.inference import Classifier, Reader
-from spantune.road import Silent, train_run
+from spantune.road import Silent, evaluate_run, train_run
 from spantune.runs import read_facts
 
 
@@ -57,6 +57,7 @@ def test_a_run_is_trained_and_told_on_held_out_data_of_its_own(data_folder, conf
     assert [epoch.epoch for epoch in listener.epochs] == [1, 2]
     assert [stage for stage, *_ in listener.stages] == [
         "reading",
+        "looking for leaks",
         "loading the model",
         "cutting windows",
         "measuring the untuned model",
@@ -122,9 +123,16 @@ def test_training_records_among_the_held_out_are_warned_of(data_folder, config, 
     """Previously only `evaluate` warned; the scores of a training on its own data went unremarked into the card."""
     listener = Listener()
     write_examples([*made_examples(40)[:3], *made_examples(6, seed=5)], tmp_path / "held.json")
-    train_run([data_folder / "questions.json"], tmp_path / "run", config, eval_data=[tmp_path / "held.json"], watch=listener)
-    (warning,) = [one for one in listener.warnings if "in the training data too" in one]
-    assert warning.startswith("3 of 9 held-out records")
+    held = [tmp_path / "held.json"]
+    made = train_run([data_folder / "questions.json"], tmp_path / "run", config, eval_data=held, watch=listener)
+    (warning,) = [one for one in listener.warnings if "known from training" in one]
+    assert warning.startswith("3 of 9 test records (33.3%)")
+    apart = made.facts.data["scores_without_touched"]
+    assert made.facts.data["touched"] == 3 and apart.keys() == made.facts.scores.keys()
+    honest = evaluate_run(tmp_path / "run", held).untouched
+    assert apart["f1"] == pytest.approx(honest.f1)
+    card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert "3 of the 9 held-out records are about texts that the training data has too" in card
 
 
 def test_a_reckless_learning_rate_is_warned_of(data_folder, tiny_model_folder, tmp_path):
@@ -355,5 +363,5 @@ def test_the_share_held_out_is_a_setting(data_folder, config, tmp_path):
 
 def test_a_wrong_shape_is_told(data_folder, config, tmp_path):
     with pytest.raises((ConfigError, DataError)):
-        train_run([data_folder / "questions.json"], tmp_path / "run", config, shape="circle")
+        train_run([data_folder / "questions.json"], tmp_path / "run", config, read_as=ReadAs("circle"))
     assert not (tmp_path / "run").exists()

@@ -47,7 +47,7 @@ def test_scores_are_those_of_the_reader_on_the_records(reader_run, data_folder):
     found = evaluate_run(reader_run, [data_folder / "held-out.json"], watch=listener)
     records = read_examples(data_folder / "held-out.json")
     scores = score_answers(list(records), Reader.load(reader_run).answer_many(records))
-    assert found.as_dict() == {**scores.as_dict(), "seen_in_training": 0, "left_out": 0}
+    assert found.as_dict() == {**scores.as_dict(), "seen_in_training": 0, "left_out": 0, "touched_by_training": 0}
     assert {"count", "exact_match", "f1", "precision", "recall"} <= found.as_dict().keys()
     assert (listener.warnings, listener.done[-1]) == ([], ("evaluating", 12, 12))
 
@@ -66,8 +66,8 @@ def test_records_of_the_training_are_scored_apart(reader_run, data_folder, tmp_p
     trained, held_out = (read_examples(data_folder / name).records for name in ("questions.json", "held-out.json"))
     write_examples([*trained[:3], *held_out], tmp_path / "mixed.json")
     found = evaluate_run(reader_run, [tmp_path / "mixed.json"])
-    assert (found.seen, found.scores.count, found.unseen.count) == (3, 15, 12)
-    assert found.as_dict()["without_seen"] == evaluate_run(reader_run, [data_folder / "held-out.json"]).scores.as_dict()
+    assert (found.seen, found.scores.count, found.untouched.count) == (3, 15, 12)
+    assert found.as_dict()["without_touched"] == evaluate_run(reader_run, [data_folder / "held-out.json"]).scores.as_dict()
 
 
 def test_a_place_that_cannot_be_written_to_is_told_before_the_work(reader_run, data_folder, tmp_path):
@@ -87,7 +87,7 @@ def test_evaluating_on_training_records_is_warned_of_loudly(reader_run, data_fol
     listener = Listener()
     found = evaluate_run(reader_run, [data_folder / "questions.json"], watch=listener)
     assert found.seen == found.as_dict()["seen_in_training"] == 40
-    assert listener.warnings[0].startswith("40 of 40 records are among those that this run was trained on")
+    assert listener.warnings[0].startswith("40 of 40 test records (100.0%) are known from training")
     again = [replace(one, id=f"n{one.id}", question=one.question.lower()) for one in made_examples(40)[:2]]
     write_examples([*again, *made_examples(3, seed=5)], tmp_path / "mixed.json")
     listener = Listener()

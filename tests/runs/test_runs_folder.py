@@ -17,12 +17,11 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer
 
 from spantune.config import Config
-from spantune.data import record_hash
 from spantune.errors import ModelError, OutputError, RunError
 from spantune.features import encode
 from spantune.inference import Classifier, Reader
 from spantune.inference.reader import ReaderSettings
-from spantune.runs import Provenance, claim_folder, load_run, read_facts, save_run, trained_on
+from spantune.runs import Provenance, claim_folder, known_from_training, load_run, read_facts, save_run
 from spantune.training import FineTuned, History, fine_tune
 
 FILES = [
@@ -34,7 +33,7 @@ FILES = [
     "spantune.json",
     "tokenizer.json",
     "tokenizer_config.json",
-    "trained-on.txt",
+    "trained-on.sketch",
 ]
 ENCODED = ("What was the note?", "Report 7. The note was 12. The points was 3.")
 
@@ -117,13 +116,25 @@ def test_neither_card_nor_facts_tell_where_the_model_lay(reader_run, tiny_model_
     assert str(tiny_model_folder.parent) not in (reader_run / "README.md").read_text(encoding="utf-8").split("### Settings")[0]
 
 
-def test_the_training_records_are_known_by_their_hashes(reader_run):
+def test_the_training_records_are_known_from_a_sketch_that_holds_no_text(reader_run):
     train, others = made_examples(40), made_examples(12, seed=5)
-    assert trained_on(reader_run, train) == list(train)
-    assert trained_on(reader_run, others) == []
+    assert known_from_training(reader_run, train).touched == frozenset(range(40))
+    assert known_from_training(reader_run, others).touched == frozenset()
     again = replace(train[3], id="other", question=train[3].question.upper())
-    assert trained_on(reader_run, [others[0], again]) == [again]
-    assert (reader_run / "trained-on.txt").read_text().split() == sorted({record_hash(one) for one in train})
+    assert known_from_training(reader_run, [others[0], again]).touched == frozenset({1})
+    kept = (reader_run / "trained-on.sketch").read_bytes()
+    assert not any(word.encode() in kept for word in train[0].context.split() if len(word) > 4)
+
+
+def test_a_sketch_that_is_damaged_or_gone_is_told(reader_run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(reader_run, copy)
+    (copy / "trained-on.sketch").write_bytes(b"no sketch")
+    with pytest.raises(RunError, match=r"trained-on\.sketch: 9 bytes that are no sketch"):
+        known_from_training(copy, made_examples(2))
+    (copy / "trained-on.sketch").unlink()
+    with pytest.raises(RunError, match="damaged"):
+        known_from_training(copy, made_examples(2))
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])

@@ -19,6 +19,8 @@ def command(
         Path | None, typer.Option("--out", metavar="FILE", help="Also write scores and every wrong answer as JSON.")
     ] = None,
     shape: options.Shape = None,
+    columns: options.Columns = None,
+    encoding: options.Encoding = None,
     json: options.AsJson = False,
 ) -> None:
     """Score a run on labelled data: Exact Match and F1 as SQuAD defines them, or accuracy and macro-F1.
@@ -31,5 +33,5 @@ def command(
     France is Paris" has F1 100 and EM 0. Data that the run was trained on gets a loud warning.
     """
     with Terminal(quiet=json) as watch:
-        evaluated = spantune.evaluate_run(run, data, out=out, shape=shape, watch=watch)
+        evaluated = spantune.evaluate_run(run, data, out=out, read_as=options.read_as(shape, columns, encoding), watch=watch)
     show.result(evaluated.as_dict(), as_json=json, text=lambda: show.evaluated(evaluated))

@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 import spantune as package
-from spantune.cli import ask, check, demo, evaluate, predict, split, train
+from spantune.cli import ask, augment, check, convert, demo, evaluate, predict, split, train
 from spantune.errors import SpantuneError
 
 FAILED = 2  # unreadable, misused, or not possible; 1 is kept for "it worked, and found problems"
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for _room in (demo, check, split, train, evaluate, ask, predict):
+for _room in (demo, check, convert, split, augment, train, evaluate, ask, predict):
     app.command(_room.NAME)(_room.command)
 
 
@@ -33,7 +33,7 @@ def spantune(
 
     \b
     spantune demo                                      see all of it in a few minutes
-    spantune check data.json                           is the data sound?
+    spantune check data.json --fix fixed               is the data sound? mend what can be mended
     spantune train data.json --out run                 fine-tune
     spantune evaluate run held-out.json                how good is it?
     spantune ask run "Who?" --context-file text.txt    an answer that quotes the text

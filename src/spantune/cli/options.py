@@ -1,16 +1,33 @@
 """The arguments that several commands share, defined once so that they read the same everywhere."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from spantune.data import ReadAs
+
 Data = Annotated[
-    list[str], typer.Argument(metavar="DATA…", help="JSON(L), CSV, TSV, Parquet or TXT, also .gz; hub:owner/name.")
+    list[str], typer.Argument(metavar="DATA…", help="JSON(L), CSV, TSV, Parquet, Excel or TXT, also .gz; hub:owner/name.")
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines; progress goes to standard error.")]
 Shape = Annotated[
     str | None,
-    typer.Option("--shape", metavar="NAME", help="Read as squad, records or labels instead of recognising the shape."),
+    typer.Option("--shape", metavar="NAME", help="Force a shape, such as squad or records, instead of recognising it."),
 ]
+Columns = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="ROLE=NAME,…", help="Which column is what, such as question=Q,context=Body."),
+]
+Encoding = Annotated[
+    str | None, typer.Option("--encoding", metavar="NAME", help="Encoding of text files that are not UTF-8, such as cp1252.")
+]
+
+
+def read_as(shape: str | None, columns: str | None, encoding: str | None) -> "ReadAs":
+    """The three options above as the one value that the road takes. Raises `ConfigError` for columns that cannot be read."""
+    from spantune.data import ReadAs, parse_columns
+
+    return ReadAs(shape, parse_columns(columns) if columns is not None else {}, encoding)

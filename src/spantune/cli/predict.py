@@ -17,6 +17,8 @@ def command(
     data: Annotated[str, typer.Argument(metavar="FILE", help="Questions with contexts, or texts; labels are not needed.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON Lines, one prediction a line.")],
     shape: options.Shape = None,
+    columns: options.Columns = None,
+    encoding: options.Encoding = None,
     json: options.AsJson = False,
 ) -> None:
     """Answer every question of a file, in its order, with its ids.
@@ -26,5 +28,5 @@ def command(
     120 predictions in answers.jsonl
     """
     with Terminal(quiet=json) as watch:
-        count = spantune.predict_file(run, data, out, shape=shape, watch=watch)
+        count = spantune.predict_file(run, data, out, read_as=options.read_as(shape, columns, encoding), watch=watch)
     show.result({"predictions": count, "out": str(out)}, as_json=json, text=lambda: show.line(f"{count} predictions in {out}"))

@@ -10,11 +10,12 @@ import typer
 from spantune.cli.terminal import console_for
 
 if TYPE_CHECKING:
-    from spantune.data import Report
+    from spantune.data import FileAccount, LeakPair, Problem, Report
     from spantune.inference import Trace
-    from spantune.road import Asked, Evaluated, Sides, Trained
+    from spantune.road import Asked, Checked, Evaluated, Folded, Sides, Trained
 
-PROBLEMS_SHOWN = 20
+PAIRS_SHOWN = 10
+PROBLEMS_SHOWN = 3  # of each kind: one may be an accident, three show a pattern, more are in the files of --fix
 
 
 def result(record: Mapping[str, Any], *, as_json: bool, text: Callable[[], None]) -> None:
@@ -43,30 +44,82 @@ def settings(known: Mapping[str, str]) -> None:
 
 
 def report(found: "Report") -> None:
-    """What a check found: counts first, then the problems, the first few of them in full."""
+    """What a check found: counts first, causes behind many problems, then the problems, a few of each kind in full."""
     for source in found.sources:
         line(f"{source.path}: {source.read} records, read as {source.shape} ({source.format})")
-    line(
-        f"{found.read} read: {found.kept} kept, {found.repaired} repaired, "
-        f"{found.quarantined} quarantined, {found.dropped} dropped"
-    )
+    if len(found.sources) > 1:
+        for source in found.sources:
+            line(f"  {source.path}: {_outcomes(source)}")
+    line(f"{found.read} read: {_outcomes(found)}")
     if found.labels:
         line(f"{len(found.labels)} labels: " + _first(f"{label} ({count})" for label, count in found.labels.items()))
     else:
         line(f"{found.answers} answers, {found.unanswerable} unanswerable questions")
     for one in found.notes:
         line(one)
-    for problem in found.problems[:PROBLEMS_SHOWN]:
-        line(f"\n{problem}")
-    if len(found.problems) > PROBLEMS_SHOWN:
-        line(f"\n… and {len(found.problems) - PROBLEMS_SHOWN} more problems; --json has them all")
+    for finding in found.findings:
+        line(f"\n{finding}\n  next:     {finding.next_move}\n  for instance:")
+        for problem in finding.examples:
+            line(_indented(str(problem)))
+    _problems(found)
 
 
-def sides(made: "Sides") -> None:
-    """Where the two sides of a split are."""
-    line(f"{made.train_count} records to {made.train}, {made.held_out_count} to {made.held_out}, {made.grouped_by}")
-    if made.left_out:
-        line(f"{made.left_out} records are in neither: spantune check tells which and why")
+def checked(made: "Checked") -> None:
+    """The account of a check, and what else was asked for."""
+    report(made.report)
+    for part in (made.leaks, made.duplicates):
+        if part is not None:
+            line("")
+            for sentence in part.sentences():
+                line(sentence)
+            for pair in part.pairs[:PAIRS_SHOWN]:
+                line(f"  {_pair(pair)}")
+    if made.description is not None:
+        line("")
+        statistics = made.description.statistics
+        for remark in statistics.remarks:
+            line(remark)
+        for advice in statistics.tokens.advice if statistics.tokens is not None else ():
+            line(f"{advice.key} = {advice.value} ({advice.reason})")
+    if made.sheet is not None:
+        line(f"The data sheet is in {made.sheet}")
+
+
+def _pair(pair: "LeakPair") -> str:
+    alike = "" if pair.similarity is None else f", {pair.similarity:.2f} alike"
+    twin = "" if pair.twin is None else f" and {pair.twin.place or pair.twin.id}"
+    return f"{pair.kind}: {pair.record.place or pair.record.id}{twin}{alike}"
+
+
+def _problems(found: "Report") -> None:
+    """The problems by kind, the most frequent kind first, a few of each in full."""
+    from spantune.data import REASONS
+
+    kinds: dict[tuple[str, str], list[Problem]] = {}
+    for problem in found.problems:
+        kinds.setdefault((problem.outcome, problem.code), []).append(problem)
+    for (outcome, code), alike in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
+        line(f"\n{len(alike)} {outcome}: {code}" + (f": {REASONS[code]}" if code in REASONS else ""))
+        for problem in alike[:PROBLEMS_SHOWN]:
+            line(_indented(str(problem)))
+        if len(alike) > PROBLEMS_SHOWN:
+            line(f"  … and {len(alike) - PROBLEMS_SHOWN} more")
+    if found.unlisted:
+        line(f"\n{found.unlisted} more problems are only counted here")
+
+
+def _outcomes(counts: "Report | FileAccount") -> str:
+    return f"{counts.kept} kept, {counts.repaired} repaired, {counts.quarantined} quarantined, {counts.dropped} dropped"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {one}" for one in text.splitlines())
+
+
+def sides(made: "Sides | Folded") -> None:
+    """Where the files of a split are, and what a random split would have leaked."""
+    for sentence in made.sentences():
+        line(sentence)
 
 
 def trained(made: "Trained", *, next_move: bool = True) -> None:
@@ -89,8 +142,8 @@ def evaluated(made: "Evaluated") -> None:
     for group, name in (("HasAns", "answerable"), ("NoAns", "unanswerable")):
         if f"{group}_total" in scores:
             line(f"  {scores[f'{group}_total']} {name}: EM {scores[f'{group}_exact']:.1f}, F1 {scores[f'{group}_f1']:.1f}")
-    if made.unseen is not None:
-        line(f"without those that the run was trained on: {_in_one_line(made.unseen.as_dict())}")
+    if made.untouched is not None:
+        line(f"without those that the training data knows: {_in_one_line(made.untouched.as_dict())}")
 
 
 def _in_one_line(scores: Mapping[str, Any]) -> str:
@@ -144,6 +197,9 @@ def _before_and_after(made: "Trained") -> Any:
     if before is not None:
         table.add_row("untuned (its head is new and random)", *(f"{before[name]:.1f}" for name in after))
     table.add_row("fine-tuned", *(f"{value:.1f}" for value in after.values()))
+    apart, touched = made.facts.data.get("scores_without_touched"), made.facts.data.get("touched")
+    if apart is not None:
+        table.add_row(f"without the {touched} that the training data knows", *(f"{apart[name]:.1f}" for name in after))
     return table
 
 

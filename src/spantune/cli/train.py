@@ -36,6 +36,8 @@ def command(
         ),
     ] = False,
     shape: options.Shape = None,
+    columns: options.Columns = None,
+    encoding: options.Encoding = None,
     json: options.AsJson = False,
 ) -> None:
     """Fine-tune a model, epoch by epoch, and keep the best one.
@@ -56,7 +58,7 @@ def command(
             spantune.load_config(config, overrides),
             eval_data=eval_data or (),
             resume=resume,
-            shape=shape,
+            read_as=options.read_as(shape, columns, encoding),
             watch=watch,
         )
     show.result(trained.as_dict(), as_json=json, text=lambda: show.trained(trained))

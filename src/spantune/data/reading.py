@@ -16,10 +16,11 @@ from spantune.data.hub import PREFIX, open_hub
 from spantune.data.problems import Problem, describe
 from spantune.data.records import Record
 from spantune.data.rows import Made, Origin, Row, Task
-from spantune.data.shapes import SHAPES, Shape, recognise
+from spantune.data.shapes import SHAPES, Recognised, recognise
 from spantune.errors import ConfigError, EmptyDataError, UnknownShapeError
 
 ROWS_LOOKED_AT = 50  # rows whose columns decide the shape: enough to meet a field that only some rows have
+ROWS_AT_MOST = 1_000  # rows without any object that are looked at before the file is said to hold none
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +136,15 @@ def read_examples(
     are of two tasks), `ConfigError` (no source, or a shape, a role or an encoding that does not exist),
     `MissingExtraError` (Parquet, Excel, Hub).
     """
+    return read_files(sources, ReadAs(shape, columns or {}, encoding))
+
+
+def read_files(sources: Sequence[str | Path], read_as: ReadAs | None = None) -> Dataset:
+    """`read_examples` for a caller that has the names in a list and the wishes in one value."""
     made: list[Made] = []
     told: list[Source] = []
-    streams = open_examples(sources, ReadAs(shape, columns or {}, encoding))
     task: Task = "answer"
-    for stream in streams:
+    for stream in open_examples(sources, read_as):
         before = len(made)
         made.extend(stream.made)
         told.append(Source(stream.path, stream.format, stream.shape, len(made) - before))
@@ -168,7 +173,7 @@ def open_examples(sources: Sequence[str | Path], read_as: ReadAs | None = None) 
 
 
 def _opened(source: str, read_as: ReadAs, *, several: bool) -> Stream:
-    raw = open_hub(source) if source.startswith(PREFIX) else open_rows(source)
+    raw = open_hub(source) if source.startswith(PREFIX) else open_rows(source, read_as.encoding)
     head, rows = _peeked(raw.rows)
     shape = _shape_of(raw, head, read_as)
     origin = Origin(source, f"{source}:" if several else "")
@@ -182,12 +187,12 @@ def _peeked(rows: Iterator[Row | Problem]) -> tuple[list[Row | Problem], Iterato
     for row in rows:
         head.append(row)
         objects += isinstance(row, Row) and isinstance(row.value, dict)
-        if objects and len(head) >= ROWS_LOOKED_AT:
+        if len(head) >= (ROWS_LOOKED_AT if objects else ROWS_AT_MOST):
             break
     return head, chain(head, rows)
 
 
-def _shape_of(raw: RawFile, head: list[Row | Problem], read_as: ReadAs) -> Shape:
+def _shape_of(raw: RawFile, head: list[Row | Problem], read_as: ReadAs) -> Recognised:
     values = [row.value for row in head if isinstance(row, Row)]
     names = dict.fromkeys(name for value in values if isinstance(value, dict) for name in value)
     if not head:
@@ -195,10 +200,10 @@ def _shape_of(raw: RawFile, head: list[Row | Problem], read_as: ReadAs) -> Shape
     if values and not any(isinstance(value, dict) for value in values):
         raise UnknownShapeError(
             f"{raw.file} holds no object with named fields; its first value is {describe(values[0])}",
-            expected=" or ".join(shape.describes for shape in SHAPES),
+            expected=" or ".join(shape.describes for shape in SHAPES if shape.signs is None),
             next_move="export the data with a name for each field",
         )
-    return recognise(raw.file, names, read_as.shape)
+    return recognise(raw.file, names, read_as.shape, values, read_as.columns)
 
 
 def _converted(

@@ -1,27 +1,60 @@
 """The road in order: a function for each command, over the rooms.
 
 In: data files, settings, a run's folder, and a `Watch` that is told what happens.
-Out: values for the command line to show; run folders and prediction files.
+Out: values for the command line to show; run folders, prediction files, files of data.
 Does not know: HTTP, terminals.
+
+A part is imported when one of its names is first asked for: who checks data does not wait for torch.
 """
 
-from spantune.road.asking import Asked, ask_run, free_folder, worth_asking
-from spantune.road.training import Trained, train_run
-from spantune.road.using import Evaluated, Sides, evaluate_run, predict_file, split_files
-from spantune.road.watch import Silent, Watch
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "Asked",
-    "Evaluated",
-    "Sides",
-    "Silent",
-    "Trained",
-    "Watch",
-    "ask_run",
-    "evaluate_run",
-    "free_folder",
-    "predict_file",
-    "split_files",
-    "train_run",
-    "worth_asking",
-]
+if TYPE_CHECKING:
+    from spantune.road.asking import Asked as Asked
+    from spantune.road.asking import ask_run as ask_run
+    from spantune.road.asking import free_folder as free_folder
+    from spantune.road.asking import worth_asking as worth_asking
+    from spantune.road.augmenting import AugmentedFile as AugmentedFile
+    from spantune.road.augmenting import augment_file as augment_file
+    from spantune.road.checking import Checked as Checked
+    from spantune.road.checking import check_data as check_data
+    from spantune.road.converting import Converted as Converted
+    from spantune.road.converting import convert_files as convert_files
+    from spantune.road.describing import Description as Description
+    from spantune.road.describing import describe as describe
+    from spantune.road.splitting import Fold as Fold
+    from spantune.road.splitting import Folded as Folded
+    from spantune.road.splitting import Sides as Sides
+    from spantune.road.splitting import fold_files as fold_files
+    from spantune.road.splitting import split_files as split_files
+    from spantune.road.training import Trained as Trained
+    from spantune.road.training import train_run as train_run
+    from spantune.road.using import Evaluated as Evaluated
+    from spantune.road.using import evaluate_run as evaluate_run
+    from spantune.road.using import predict_file as predict_file
+    from spantune.road.watch import Silent as Silent
+    from spantune.road.watch import Watch as Watch
+
+_PARTS = {
+    "asking": ("Asked", "ask_run", "free_folder", "worth_asking"),
+    "augmenting": ("AugmentedFile", "augment_file"),
+    "checking": ("Checked", "check_data"),
+    "converting": ("Converted", "convert_files"),
+    "describing": ("Description", "describe"),
+    "splitting": ("Fold", "Folded", "Sides", "fold_files", "split_files"),
+    "training": ("Trained", "train_run"),
+    "using": ("Evaluated", "evaluate_run", "predict_file"),
+    "watch": ("Silent", "Watch"),
+}
+_PART_OF = {name: part for part, names in _PARTS.items() for name in names}
+
+__all__ = sorted(_PART_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PART_OF:
+        raise AttributeError(f"module 'spantune.road' has no attribute {name!r}")
+    value = getattr(import_module(f"spantune.road.{_PART_OF[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,12 +1,13 @@
-"""Data meets task: which records are labelled, and whether they are for the task in hand."""
+"""Data meets task: which records are labelled, whether they are for the task in hand, which of them score honestly."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from spantune.config import Config
-from spantune.data import Record
+from spantune.data import LeakReport, Record
 from spantune.errors import EmptyDataError, RunError
+from spantune.evaluation import LabelScores, Scores
 from spantune.tasks import TASKS, Task
 
 
@@ -28,6 +29,15 @@ def labelled_only(records: Sequence[Any], data: Sequence[str | Path]) -> tuple[A
             next_move="run spantune check on the data; questions without answers can be given to spantune predict",
         )
     return labelled
+
+
+def without_touched(
+    task: Task, records: Sequence[Any], predictions: Sequence[Any], leaks: LeakReport
+) -> Scores | LabelScores | None:
+    """The scores of the records that training data does not know; None where it knows none of them, or all."""
+    if not 0 < leaks.touched_count < len(records):
+        return None
+    return task.score(leaks.untouched(records), leaks.untouched(predictions))
 
 
 def same_task(found: str, wanted: str) -> None:

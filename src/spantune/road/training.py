@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from spantune.config import Config
-from spantune.data import Record, Report, check, fingerprint, read_examples, record_hash, split, write_text
+from spantune.data import LeakReport, ReadAs, Record, Report, check, find_leaks, fingerprint, read_files, split, write_text
+from spantune.data.augmenting import augment
 from spantune.errors import RunError
 from spantune.models import load_tokenizer
-from spantune.road.matching import labelled_only, same_task, task_of
+from spantune.road.matching import labelled_only, same_task, task_of, without_touched
 from spantune.road.watch import Silent, Watch, counter, working
 from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, read_facts, save_run
 from spantune.tasks import Measured, Task
@@ -49,10 +50,12 @@ def train_run(
     *,
     eval_data: Sequence[str | Path] = (),
     resume: bool = False,
-    shape: str | None = None,
+    read_as: ReadAs | None = None,
     watch: Watch | None = None,
 ) -> Trained:
     """Read, check, split, encode, fine-tune, measure, save. Without `eval_data` a share of the documents is held out.
+
+    Held-out records that the training data knows are warned of, and scored apart.
 
     Raises the errors of each room; `RunError` when `out` is in the way or, with `resume`, when data or settings differ from
     those of the interrupted run.
@@ -63,12 +66,14 @@ def train_run(
     was_there = Path(out).exists()
     checkpoints = claim_folder(out, resume=resume)
     try:
-        train, held_out, told = _both_sides(data, eval_data, config, shape, watch)
+        train, held_out, told = _both_sides(data, eval_data, config, read_as, watch)
+        leaks = _leaks(train, held_out, watch)
         _same_as_before(checkpoints, config, train, held_out, resume=resume)
         scene = _set_up(train, held_out, config, watch)
         untuned = scene.measure("measuring the untuned model")
         result = _fit(scene, checkpoints, resume=resume)
         tuned, measured = _final(scene)
+        apart = without_touched(scene.task, scene.held_out, measured.predictions, leaks)
         provenance = Provenance(
             train=train,
             held_out=held_out,
@@ -77,6 +82,8 @@ def train_run(
             scores=_shown(scene.task, measured),
             untuned=_shown(scene.task, untuned),
             threshold=measured.threshold,
+            touched=leaks.touched_count,
+            without_touched=None if apart is None else _main_scores(scene.task, apart),
         )
         save_run(out, scene.model, scene.tokenizer, config, result, provenance)
     except BaseException:
@@ -112,8 +119,11 @@ def _set_up(train: Sequence[Any], held_out: Sequence[Any], config: Config, watch
     with working(watch, "loading the model"):
         model = task.load_model(config, train)
         tokenizer = load_tokenizer(config.model)
+    augmented = augment(train, config.augment, config.training.seed)
+    for said in augmented.sentences():
+        watch.note(said)
     with working(watch, "cutting windows"):
-        windows = task.encode(train, tokenizer, model, config)
+        windows = task.encode(augmented.records, tokenizer, model, config)
         held_windows = task.encode(held_out, tokenizer, model, config)
     for lost in windows.lost.sentences():
         watch.note(lost)
@@ -159,19 +169,18 @@ def _final(scene: _Scene) -> tuple[Any, Measured]:
 
 
 def _both_sides(
-    data: Sequence[str | Path], eval_data: Sequence[str | Path], config: Config, shape: str | None, watch: Watch
+    data: Sequence[str | Path], eval_data: Sequence[str | Path], config: Config, read_as: ReadAs | None, watch: Watch
 ) -> tuple[tuple[Any, ...], tuple[Any, ...], str]:
     """Training and held-out records, and a sentence on how they were told apart."""
     with working(watch, "reading"):
-        report = check(read_examples(*data, shape=shape))
+        report = check(read_files(data, read_as))
     _tell(report, watch)
     labelled = labelled_only(report.examples, data)
     if eval_data:
         with working(watch, "reading"):
-            held_report = check(read_examples(*eval_data, shape=shape))
+            held_report = check(read_files(eval_data, read_as))
         _tell(held_report, watch)
         held_out = labelled_only(held_report.examples, eval_data)
-        _warn_of_seen(labelled, held_out, watch)
         told = f"held out: {', '.join(Path(path).name for path in eval_data)}"
         return labelled, held_out, told
     parts = split(labelled, held_out=config.held_out, seed=config.training.seed)
@@ -180,14 +189,16 @@ def _both_sides(
     return tuple(parts.train), tuple(parts.held_out), told
 
 
-def _warn_of_seen(train: Sequence[Record], held_out: Sequence[Record], watch: Watch) -> None:
-    known = {record_hash(record) for record in train}
-    seen = sum(record_hash(record) in known for record in held_out)
-    if seen:
+def _leaks(train: Sequence[Record], held_out: Sequence[Record], watch: Watch) -> LeakReport:
+    """What the training data knows of the held-out records: found before training, told before and after it."""
+    with working(watch, "looking for leaks"):
+        leaks = find_leaks(held_out, train)
+    if leaks.touched:
         watch.warn(
-            f"{seen} of {len(held_out)} held-out records are in the training data too: their scores, and the choice of the "
-            "best epoch, say how well the model remembers. Give --eval-data from other documents, or leave it away."
+            f"{leaks.warning}. The choice of the best epoch looks at them too. Give --eval-data from other documents, or take "
+            "the scores without them, which are shown as well."
         )
+    return leaks
 
 
 def _warn_of_new_labels(train: Sequence[Any], held_out: Sequence[Any], watch: Watch) -> None:
@@ -218,8 +229,12 @@ def _tell_choices(choices: Sequence[Choice], watch: Watch) -> None:
 
 
 def _shown(task: Task, measured: Measured) -> dict[str, float]:
-    scores: dict[str, Any] = dict(measured.scores.as_dict())
-    return {name: float(scores[name]) for name in task.shown}
+    return _main_scores(task, measured.scores)
+
+
+def _main_scores(task: Task, scores: Any) -> dict[str, float]:
+    every: dict[str, Any] = dict(scores.as_dict())
+    return {name: float(every[name]) for name in task.shown}
 
 
 def _same_as_before(

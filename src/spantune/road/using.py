@@ -1,18 +1,19 @@
-"""`evaluate_run` and `predict_file`: a finished run on files of data. `split_files`: the two sides, as files."""
+"""`evaluate_run` and `predict_file`: a finished run on files of data."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spantune.data import check, read_examples, split, write_examples, write_text
+from spantune.data import LeakReport, ReadAs, read_files, write_text
 from spantune.data.atomic import write_lines
-from spantune.errors import ConfigError, EmptyDataError, OutputError
+from spantune.errors import EmptyDataError, RunError
 from spantune.evaluation import LabelScores, Scores
-from spantune.road.matching import labelled_only, same_task
+from spantune.road.matching import labelled_only, same_task, without_touched
+from spantune.road.targets import check_target
 from spantune.road.watch import Silent, Watch, counter, working
-from spantune.runs import read_facts, trained_on
+from spantune.runs import known_from_training, read_facts
 from spantune.tasks import TASKS
 
 
@@ -20,20 +21,28 @@ from spantune.tasks import TASKS
 class Evaluated:
     """Scores of a run on data.
 
-    `seen` counts the records that the run was trained on, whose scores are worthless; `unseen` are the scores of the others,
-    where there are both kinds.
+    `leaks` says what the run's training data knows of the records; `untouched` are the scores of the others, where there are
+    both kinds. `left_out` counts records that cannot be scored.
     """
 
     scores: Scores | LabelScores
     predictions: tuple[Any, ...]
-    seen: int
+    leaks: LeakReport
     left_out: int
-    unseen: Scores | LabelScores | None = None
+    untouched: Scores | LabelScores | None = None
+
+    @property
+    def seen(self) -> int:
+        """Records that the run was trained on themselves: the same question about the same context, or the same text."""
+        return self.leaks.counts.get("same_record", 0)
 
     def as_dict(self) -> dict[str, Any]:
         """The result as JSON can carry it: the scores in percent, and what makes them worth less."""
         found = {**self.scores.as_dict(), "seen_in_training": self.seen, "left_out": self.left_out}
-        return found if self.unseen is None else {**found, "without_seen": self.unseen.as_dict()}
+        found["touched_by_training"] = self.leaks.touched_count
+        if self.leaks.touched:
+            found["leaks"] = self.leaks.as_dict()
+        return found if self.untouched is None else {**found, "without_touched": self.untouched.as_dict()}
 
 
 def evaluate_run(
@@ -41,12 +50,13 @@ def evaluate_run(
     data: Sequence[str | Path],
     *,
     out: str | Path | None = None,
-    shape: str | None = None,
+    read_as: ReadAs | None = None,
     watch: Watch | None = None,
 ) -> Evaluated:
-    """Score a finished run on labelled data. Records that the run was trained on are counted and warned of, loudly.
+    """Score a finished run on labelled data. Records that its training data knows are counted, warned of, and scored apart.
 
-    `out` names a JSON file for the scores and every wrong prediction. References are taken as the
+    Known are records that the run was trained on, and those about a context that is the same as one of training, nearly the
+    same, or a part of it. `out` names a JSON file for the scores and every wrong prediction. References are taken as the
     data gives them, wherever they stand: scores compare texts. Raises `EmptyDataError` when no labelled record is left.
     """
     watch = watch or Silent()
@@ -54,16 +64,13 @@ def evaluate_run(
     if out is not None:
         check_target(out, data)
     with working(watch, "reading"):
-        dataset = read_examples(*data, shape=shape)
+        dataset = read_files(data, read_as)
     same_task(dataset.task, facts.task)
     records = labelled_only(dataset.records, data)
-    known = {id(record) for record in trained_on(run, records)}
-    seen, left_out = len(known), dataset.read - len(records)
-    if seen:
-        watch.warn(
-            f"{seen} of {len(records)} records are among those that this run was trained on: on them, scores say how well it "
-            "remembers, not how well it answers. Evaluate on held-out documents."
-        )
+    leaks = _known(run, records, watch)
+    if leaks.touched:
+        watch.warn(f"{leaks.warning}. Evaluate on other documents, or read the scores without them.")
+    left_out = dataset.read - len(records)
     if left_out:
         watch.note(f"{left_out} of {dataset.read} records cannot be scored (spantune check tells which); they are left out")
     task = TASKS[facts.task]
@@ -71,17 +78,26 @@ def evaluate_run(
         predictor = task.open(Path(run))
     tick = counter(watch, "evaluating", len(records))
     predictions = tuple(task.predict(predictor, records, tick, watch.warn))
-    others = [pair for pair in zip(records, predictions, strict=True) if id(pair[0]) not in known]
-    unseen = task.score([record for record, _ in others], [one for _, one in others]) if seen and others else None
-    evaluated = Evaluated(task.score(records, predictions), predictions, seen, left_out, unseen)
+    untouched = without_touched(task, records, predictions, leaks)
+    evaluated = Evaluated(task.score(records, predictions), predictions, leaks, left_out, untouched)
     if out is not None:
         sheet = {**evaluated.as_dict(), "errors": task.errors(records, predictions, evaluated.scores)}
         write_text(out, json.dumps(sheet, indent=2, ensure_ascii=False) + "\n")
     return evaluated
 
 
+def _known(run: str | Path, records: Sequence[Any], watch: Watch) -> LeakReport:
+    """What the run's training data knows of the records; nothing, with a warning, where its sketch cannot be read."""
+    try:
+        with working(watch, "comparing with the training data"):
+            return known_from_training(run, records)
+    except RunError as error:
+        watch.warn(f"records of the training cannot be recognised: {error.found}")
+        return LeakReport(len(records), {}, frozenset(), ())
+
+
 def predict_file(
-    run: str | Path, data: str | Path, out: str | Path, *, shape: str | None = None, watch: Watch | None = None
+    run: str | Path, data: str | Path, out: str | Path, *, read_as: ReadAs | None = None, watch: Watch | None = None
 ) -> int:
     """Answer every question (or label every text) of a file: JSONL, in the order of the file, ids kept. Gives their number.
 
@@ -92,7 +108,7 @@ def predict_file(
     facts = read_facts(run)
     check_target(out, [data])
     with working(watch, "reading"):
-        dataset = read_examples(data, shape=shape)
+        dataset = read_files([data], read_as)
     same_task(dataset.task, facts.task)
     records = dataset.in_order
     if len(records) < dataset.read:
@@ -110,79 +126,3 @@ def predict_file(
     tick = counter(watch, "predicting", len(records))
     predictions = task.predict(predictor, records, tick, watch.warn)
     return write_lines(out, (json.dumps(one.as_dict(), ensure_ascii=False) for one in predictions))
-
-
-def check_target(out: str | Path, inputs: Sequence[str | Path]) -> None:
-    """Make sure, before the work is done, that `out` can be written: not one of the inputs, in a folder that is there.
-
-    Raises `ConfigError` or `OutputError`.
-    """
-    target = Path(out)
-    if any(target.exists() and Path(one).exists() and target.samefile(one) for one in inputs):
-        raise ConfigError(
-            f"{out} is one of the input files",
-            expected="another file to write to",
-            next_move="choose another --out: the input would be lost",
-        )
-    if not target.parent.is_dir():
-        raise OutputError(
-            f"the folder {target.parent} is not there",
-            expected="an existing folder",
-            next_move="create it first, or correct --out",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """The two files of a split: their paths and counts, what kept records together, and what was left out of both."""
-
-    train: str
-    held_out: str
-    train_count: int
-    held_out_count: int
-    grouped_by: str
-    left_out: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """The result as JSON can carry it."""
-        return asdict(self)
-
-
-def split_files(
-    data: Sequence[str | Path],
-    out: str | Path,
-    *,
-    held_out: float = 0.2,
-    by: str = "document",
-    seed: int = 13,
-    shape: str | None = None,
-) -> Sides:
-    """Write `train.json` and `held-out.json` into the folder `out`, from the records that `check` keeps or repairs.
-
-    Raises `DataError` when there are not two groups to tell apart, `ConfigError` for a share or grouping that does not
-    exist, `OutputError` when a file cannot be written.
-    """
-    report = check(read_examples(*data, shape=shape))
-    parts = split(report.examples, held_out=held_out, by=by, seed=seed)
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the folder {folder} cannot be made: {error.strerror}",
-            expected="a folder, or a place where one can be made",
-            next_move="choose another --out",
-        ) from error
-    files = {"train": folder / "train.json", "held_out": folder / "held-out.json"}
-    for file in files.values():
-        check_target(file, data)
-    write_examples(parts.train, files["train"])
-    write_examples(parts.held_out, files["held_out"])
-    return Sides(
-        train=str(files["train"]),
-        held_out=str(files["held_out"]),
-        train_count=len(parts.train),
-        held_out_count=len(parts.held_out),
-        grouped_by=parts.grouped_by,
-        left_out=report.read - len(report.examples),
-    )

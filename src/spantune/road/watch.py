@@ -2,9 +2,10 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from spantune.training.history import History
+if TYPE_CHECKING:
+    from spantune.training.history import History
 
 
 class Watch(Protocol):
@@ -19,7 +20,7 @@ class Watch(Protocol):
     def progress(self, stage: str, done: int, total: int) -> None:
         """`done` of `total` pieces of a stage are finished; a stage that cannot be counted is one piece."""
 
-    def epoch(self, history: History) -> None:
+    def epoch(self, history: "History") -> None:
         """An epoch ended; it is the last one of the history."""
 
 
@@ -35,7 +36,7 @@ class Silent:
     def progress(self, stage: str, done: int, total: int) -> None:
         """Say nothing."""
 
-    def epoch(self, history: History) -> None:
+    def epoch(self, history: "History") -> None:
         """Say nothing."""
 
 

@@ -6,7 +6,7 @@ Does not know: HTTP, metrics.
 """
 
 from spantune.runs.facts import Provenance, RunFacts
-from spantune.runs.folder import STARTED_WITH, Run, claim_folder, load_run, read_facts, save_run, trained_on
+from spantune.runs.folder import STARTED_WITH, Run, claim_folder, known_from_training, load_run, read_facts, save_run
 
 __all__ = [
     "STARTED_WITH",
@@ -14,8 +14,8 @@ __all__ = [
     "Run",
     "RunFacts",
     "claim_folder",
+    "known_from_training",
     "load_run",
     "read_facts",
     "save_run",
-    "trained_on",
 ]

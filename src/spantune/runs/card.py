@@ -28,7 +28,8 @@ class CardFacts:
     what was hashed to its hash, for example `{"train": "9f2c…"}`; `versions` maps packages to versions. `config` may be
     nested, as `Config.model_dump()` gives it. Scores are percent by key, of the held-out data; `untuned_scores` are
     those of the same model before fine-tuning, `None` where they were not measured. `picture` is the file name of the
-    training curves in the same folder.
+    training curves in the same folder. `touched` counts held-out records that the training data knows; `without_touched`
+    are the scores of the others.
     """
 
     name: str
@@ -46,6 +47,8 @@ class CardFacts:
     untuned_scores: Mapping[str, float] | None = None
     history: History | None = None
     picture: str | None = None
+    touched: int = 0
+    without_touched: Mapping[str, float] | None = None
 
 
 def model_card(card: CardFacts) -> str:
@@ -261,7 +264,20 @@ def _limits(card: CardFacts) -> str:
         "their scores are a little better for it than those of new documents will be.",
         "The licence of this model follows from those of its base model and its training data.",
     )
-    return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in (*TASKS[card.task].limits, *shared))
+    limits = (*_touched(card), *TASKS[card.task].limits, *shared)
+    return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits)
+
+
+def _touched(card: CardFacts) -> tuple[str, ...]:
+    """What is said where held-out records are known from training."""
+    if not card.touched:
+        return ()
+    apart = {} if card.without_touched is None else _finite(card.without_touched)
+    told = ", ".join(f"{score_name(key)} {value:.2f}" for key, value in apart.items())
+    return (
+        f"{card.touched:,} of the {card.held_out_count:,} held-out records are about texts that the training data has too, "
+        "word for word or nearly" + (f"; without them: {told}." if told else "."),
+    )
 
 
 def _versions(card: CardFacts) -> str:

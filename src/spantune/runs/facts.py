@@ -22,7 +22,8 @@ class Provenance:
     """Where a run comes from and what it reached, for those who look at it later.
 
     `train` and `held_out` are the records themselves: their hashes are kept, so that nobody evaluates on what was trained
-    on. `scores` and `untuned` are percent on the held-out records, after and before fine-tuning.
+    on. `scores` and `untuned` are percent on the held-out records, after and before fine-tuning. `touched` counts held-out
+    records that the training data knows; `without_touched` are the scores of the others, where there are both kinds.
     """
 
     train: Sequence[Record] = ()
@@ -32,6 +33,8 @@ class Provenance:
     scores: Mapping[str, float] = field(default_factory=dict)
     untuned: Mapping[str, float] | None = None
     threshold: float = 0.0
+    touched: int = 0
+    without_touched: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import contextlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from spantune.config import Config
-from spantune.data import Record, fingerprint, record_hash
-from spantune.errors import OutputError, RunError
+from spantune.data import LeakReport, Record, Sketch, find_leaks_in_sketch, fingerprint, sketch
+from spantune.errors import DataError, OutputError, RunError
 from spantune.models import load_tokenizer, open_classifier, open_reader
 from spantune.models.loading import quiet
 from spantune.runs.card import CardFacts, model_card
@@ -21,7 +21,7 @@ from spantune.runs.facts import Provenance, RunFacts, installed_versions
 from spantune.training import FineTuned, History, last_checkpoint
 from spantune.training.curves import save_curves
 
-FACTS, HISTORY, CURVES, CARD, TRAINED_ON = "spantune.json", "history.json", "curves.png", "README.md", "trained-on.txt"
+FACTS, HISTORY, CURVES, CARD, SKETCH = "spantune.json", "history.json", "curves.png", "README.md", "trained-on.sketch"
 CHECKPOINTS, STARTED_WITH = "checkpoints", "started-with.json"
 STAGING = ".staging-"
 MOVING_IN = "moving-in.txt"
@@ -82,9 +82,10 @@ def save_run(
     """Write the folder of a finished run. It loads with plain `AutoModelForQuestionAnswering` and `AutoTokenizer`.
 
     Beside the model: `spantune.json` (versions, every setting, data fingerprints, scores), `history.json`, `curves.png`, a
-    model card, and the hashes of the training records. Everything is written beside its place and moved in when whole;
-    checkpoints below the folder are removed then, TensorBoard's logs among them kept. Raises `RunError` when the folder
-    holds anything else, `OutputError` when something cannot be written; the folder is then as it was.
+    model card, and a sketch of the training records (hashes, no text) to recognise them by. Everything is written beside its
+    place and moved in when whole; checkpoints below the folder are removed then, TensorBoard's logs among them kept. Raises
+    `RunError` when the folder holds anything else, `OutputError` when something cannot be written; the folder is then as it
+    was.
     """
     folder, provenance = Path(folder), provenance or Provenance()
     facts = _facts(model, config, result, provenance)
@@ -99,8 +100,7 @@ def save_run(
             (staging / HISTORY).write_text(json.dumps(result.history.as_dict(), indent=2) + "\n", encoding="utf-8")
             save_curves(result.history, staging / CURVES)
             (staging / CARD).write_text(_card(folder.name, facts, result.history, provenance), encoding="utf-8")
-            hashes = sorted({record_hash(record) for record in provenance.train})
-            (staging / TRAINED_ON).write_text("".join(f"{one}\n" for one in hashes), encoding="ascii")
+            (staging / SKETCH).write_bytes(sketch(provenance.train).to_bytes())
             (staging / FACTS).write_text(facts.to_json(), encoding="utf-8")
             _readable_alike(staging)
             names = sorted(path.name for path in staging.iterdir())
@@ -157,12 +157,18 @@ def read_facts(folder: Path | str) -> RunFacts:
     return RunFacts.from_json(text, str(file))
 
 
-def trained_on(folder: Path | str, records: Iterable[Record]) -> list[Record]:
-    """Those of `records` that the run was trained on: same question and context, or same text."""
-    file = Path(folder) / TRAINED_ON
+def known_from_training(folder: Path | str, records: Sequence[Record]) -> LeakReport:
+    """What the data that the run was trained on has in common with `records`, from the sketch that the run keeps of it.
+
+    Raises `RunError` when there is no sketch, or one that this version cannot read.
+    """
     with _damage_told(Path(folder)):
-        known = set(file.read_text(encoding="ascii").split()) if file.is_file() else set()
-    return [record for record in records if record_hash(record) in known]
+        content = (Path(folder) / SKETCH).read_bytes()
+    try:
+        kept = Sketch.from_bytes(content)
+    except DataError as error:
+        raise RunError(f"{Path(folder) / SKETCH}: {error.found}", expected=error.expected, next_move=error.next_move) from None
+    return find_leaks_in_sketch(records, kept)
 
 
 @contextlib.contextmanager
@@ -256,6 +262,8 @@ def _facts(model: Any, config: Config, result: FineTuned, provenance: Provenance
             "split": provenance.split,
             "train": _described(provenance.train),
             "held_out": _described(provenance.held_out),
+            "touched": provenance.touched,
+            "scores_without_touched": None if provenance.without_touched is None else dict(provenance.without_touched),
         },
         scores=dict(provenance.scores),
         untuned_scores=None if provenance.untuned is None else dict(provenance.untuned),
@@ -288,5 +296,7 @@ def _card(name: str, facts: RunFacts, history: History, provenance: Provenance) 
             untuned_scores=facts.untuned_scores,
             history=history,
             picture=CURVES,
+            touched=provenance.touched,
+            without_touched=provenance.without_touched,
         )
     )

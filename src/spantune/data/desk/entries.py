@@ -1,0 +1,89 @@
+"""In: nothing. Out: what is booked for one record read: its outcome, the reason, and each thing that was changed.
+
+Does not know: how that is decided (`booking`), what is added up (`tally`).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spantune.data.problems import Problem
+from spantune.data.records import Place, Record, Span
+
+Outcome = Literal["kept", "repaired", "quarantined", "dropped"]
+
+REMOVED = "reference_removed"
+CHOSEN = "chosen"
+GRAVITY: tuple[Outcome, ...] = ("dropped", "quarantined", "repaired", "kept")
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One thing that was changed in a record: an answer (spans) or its id (texts); `new` is None for what was removed."""
+
+    record_id: str
+    place: Place | None
+    code: str
+    field: Literal["answer", "id", "label"]
+    old: Span | str | None
+    new: Span | str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as plain values, for JSON."""
+        return {
+            "id": self.record_id,
+            "file": self.place.file if self.place else "",
+            "where": self.place.where if self.place else "",
+            "reason": self.code,
+            "field": self.field,
+            "old": plain(self.old),
+            "new": plain(self.new),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A problem; and, where it is an answer whose start was wrong, the systematic causes that would explain it."""
+
+    problem: Problem
+    causes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What became of one record read.
+
+    `record` is the record as it goes on: None unless it was kept or repaired. `before` is the record as it was read: None
+    where the file's text makes no record. `located` counts answers that came without a start, `cut` those that cut
+    the words at both ends and were left, because text and start agree.
+    """
+
+    outcome: Outcome
+    reason: str
+    file: str
+    record: Record | None
+    before: Record | None
+    told: tuple[Told, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    located: int = 0
+    cut: int = 0
+
+    @property
+    def removed(self) -> tuple[Span, ...]:
+        """References that could not be aligned, of a record that goes on with its others."""
+        return tuple(one.old for one in self.repairs if one.code == REMOVED and isinstance(one.old, Span))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was wrong with it."""
+        return tuple(one.problem for one in self.told)
+
+
+def plain(value: Span | str | None) -> Any:
+    """A span as `{"text", "answer_start"}`, anything else as it is.
+
+    >>> plain(Span("Ada", 7)), plain(Span("Ada")), plain("q1")
+    ({'text': 'Ada', 'answer_start': 7}, {'text': 'Ada'}, 'q1')
+    """
+    if not isinstance(value, Span):
+        return value
+    return {"text": value.text} if value.start is None else {"text": value.text, "answer_start": value.start}

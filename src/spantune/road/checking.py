@@ -1,0 +1,94 @@
+"""`check_data`: files of data checked, repaired, compared, described, on one road."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spantune.data import (
+    DuplicateReport,
+    LeakReport,
+    ReadAs,
+    Record,
+    Report,
+    check_files,
+    find_leaks,
+    find_leaks_within,
+    read_examples,
+    write_text,
+)
+from spantune.road.targets import check_target
+from spantune.road.watch import Silent, Watch, working
+
+if TYPE_CHECKING:
+    from spantune.road.describing import Description
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found: the account of the records; and, where asked for, leaks, duplicates and statistics."""
+
+    report: Report
+    leaks: LeakReport | None = None
+    duplicates: DuplicateReport | None = None
+    description: "Description | None" = None
+    sheet: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every record is as it should be, and no test question is touched by the data."""
+        return self.report.ok and not (self.leaks is not None and self.leaks.touched)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as JSON can carry it."""
+        found: dict[str, Any] = self.report.as_dict()
+        parts = {"leaks": self.leaks, "duplicates": self.duplicates}
+        found |= {name: part.as_dict() for name, part in parts.items() if part is not None}
+        if self.description is not None:
+            found["statistics"] = self.description.statistics.as_dict()
+        return found if self.sheet is None else {**found, "sheet": self.sheet}
+
+
+def check_data(
+    data: Sequence[str | Path],
+    *,
+    fix: str | Path | None = None,
+    accept: str | Path | None = None,
+    against: Sequence[str | Path] = (),
+    duplicates: bool = False,
+    sheet: str | Path | None = None,
+    model: str | None = None,
+    read_as: ReadAs | None = None,
+    watch: Watch | None = None,
+) -> Checked:
+    """Check files, and do what else is asked for; without `against`, `duplicates` and `sheet` no record is kept in memory.
+
+    `fix` and `accept` are those of `check_files`. `against` names test data: which of its questions are touched by `data`?
+    `sheet` names an HTML file for statistics with pictures, counted in the tokens of `model`. Raises the errors of
+    `check_files` and of the model's tokenizer, `OutputError` when a file cannot be written.
+    """
+    watch = watch or Silent()
+    if sheet is not None:
+        check_target(sheet, [*data, *against])
+    records: list[Record] = []
+    wanted = bool(against or duplicates or sheet is not None)
+    with working(watch, "checking"):
+        report = check_files(data, read_as=read_as, fix=fix, accept=accept, each=records.append if wanted else None)
+    leaks = within = None
+    if against:
+        with working(watch, "looking for leaks"):
+            leaks = find_leaks(read_examples(*against), records)
+    if duplicates or sheet is not None:
+        with working(watch, "looking for duplicates"):
+            within = find_leaks_within(records)
+    description = None
+    if sheet is not None and records:
+        from spantune.road.describing import describe  # brings a tokenizer, which nothing else here needs
+
+        description = describe(records, model, watch)
+        write_text(sheet, description.sheet(report, leaks, _title(data)))
+    return Checked(report, leaks, within if duplicates else None, description, None if sheet is None else str(sheet))
+
+
+def _title(data: Sequence[str | Path]) -> str:
+    return ", ".join(Path(path).name for path in data)

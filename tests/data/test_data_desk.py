@@ -1,0 +1,309 @@
+"""The repair desk: `check_files` with its outcome in files, choices taken back, causes told once."""
+
+import json
+
+import pytest
+
+from spantune.data import Example, Span, check, check_files, read_examples, write_examples
+from spantune.errors import ConfigError, OutputError
+
+CONTEXT = "Ada wrote to Bo. Bo wrote back, and Ada was glad."
+
+
+def row(number, answer, start, **more):
+    return {
+        "id": f"q{number}",
+        "question": "Who?",
+        "context": f"{number}. {CONTEXT}",
+        "answers": [{"text": answer, "answer_start": start}],
+        **more,
+    }
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """One record kept, one repaired, one ambiguous, one absent, one contradiction, one repeated, one line broken."""
+    rows = [
+        row(1, "wrote back", 23),
+        row(2, "glad", 0),
+        row(3, "Ada", 22),
+        row(4, "Eva", 3),
+        row(5, "Ada", 3, is_impossible=True),
+        row(1, "wrote back", 23),
+    ]
+    file = tmp_path / "mixed.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)) + "\n{broken\n")
+    return file
+
+
+def lines(file):
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_every_record_read_is_in_exactly_one_of_the_files(mixed, tmp_path):
+    report = check_files([mixed], fix=tmp_path / "out")
+    out = tmp_path / "out"
+    clean, quarantine, dropped = (lines(out / f"{name}.jsonl") for name in ("clean", "quarantine", "dropped"))
+    assert (len(clean), len(quarantine), len(dropped)) == (2, 3, 2)
+    assert (report.read, report.kept, report.repaired, report.quarantined, report.dropped) == (7, 1, 1, 3, 2)
+    assert {outcome: sum(codes.values()) for outcome, codes in report.reasons.items()} == {
+        "kept": 1,
+        "repaired": 1,
+        "quarantined": 3,
+        "dropped": 2,
+    }
+    (account,) = report.sources
+    assert account.read == account.kept + account.repaired + account.quarantined + account.dropped == 7
+    assert {one["id"]: one["reason"] for one in quarantine} == {"q3": "ambiguous", "q4": "absent", "q5": "contradiction"}
+    assert {one["code"] for one in dropped} == {"duplicate_record", "line_not_json"}
+    assert json.loads((out / "report.json").read_text()) == json.loads(json.dumps(report.as_dict()))
+
+
+def test_a_repair_is_written_with_old_and_new_span_reason_and_place(mixed, tmp_path):
+    check_files([mixed], fix=tmp_path / "out")
+    (repair,) = lines(tmp_path / "out" / "repairs.jsonl")
+    assert repair == {
+        "id": "q2",
+        "file": str(mixed),
+        "where": "line 2",
+        "reason": "exact_elsewhere_unique",
+        "field": "answer",
+        "old": {"text": "glad", "answer_start": 0},
+        "new": {"text": "glad", "answer_start": 47},
+    }
+
+
+def test_the_clean_set_is_clean_and_its_answers_equal_their_slices(mixed, tmp_path):
+    check_files([mixed], fix=tmp_path / "out")
+    clean = read_examples(tmp_path / "out" / "clean.jsonl")
+    report = check(clean)
+    assert report.ok and report.read == 2
+    assert all(x.context[span.start : span.end] == span.text for x in report.examples for span in x.answers)
+
+
+def test_files_and_memory_give_the_same_account(mixed):
+    streamed, held = check_files([mixed]).as_dict(), check(read_examples(mixed)).as_dict()
+    assert streamed == held
+
+
+def test_the_data_is_not_held_by_a_check_of_files(mixed):
+    seen = []
+    report = check_files([mixed], each=seen.append)
+    assert report.examples == () and [record.id for record in seen] == ["q1", "q2"]
+
+
+# --- a person's choices -------------------------------------------------------------------------------------------
+
+
+def decide(folder, choices):
+    """Write each record's choice into the quarantine file, as a person with an editor would."""
+    file = folder / "quarantine.jsonl"
+    rows = [{**one, "choice": choices.get(one["id"])} for one in lines(file)]
+    file.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows))
+    return file
+
+
+def test_choices_are_taken_back(mixed, tmp_path):
+    check_files([mixed], fix=tmp_path / "one")
+    offered = {one["id"]: one["candidates"] for one in lines(tmp_path / "one" / "quarantine.jsonl")}
+    ada = next(offer["number"] for offer in offered["q3"] if offer["answer_start"] == 39)
+    file = decide(tmp_path / "one", {"q3": ada, "q4": "unanswerable", "q5": {"text": "Ada", "answer_start": 3}})
+    report = check_files([mixed], accept=file, fix=tmp_path / "two")
+    assert (report.kept, report.repaired, report.quarantined, report.dropped) == (1, 4, 0, 2)
+    by_id = {x.id: x for x in read_examples(tmp_path / "two" / "clean.jsonl")}
+    assert by_id["q3"].answers == (Span("Ada", 39),)
+    assert by_id["q4"].answers == ()
+    assert by_id["q5"].answers == (Span("Ada", 3),)
+    chosen = [one for one in lines(tmp_path / "two" / "repairs.jsonl") if one["reason"] == "chosen"]
+    assert [one["id"] for one in chosen] == ["q3", "q4", "q5"]
+    assert chosen[1]["new"] is None
+    assert lines(tmp_path / "two" / "quarantine.jsonl") == []
+
+
+def test_undecided_records_stay_in_quarantine_and_drop_drops(mixed, tmp_path):
+    check_files([mixed], fix=tmp_path / "one")
+    report = check_files([mixed], accept=decide(tmp_path / "one", {"q4": "drop"}))
+    assert (report.quarantined, report.dropped) == (2, 3)
+    assert report.reasons["dropped"]["dropped_by_choice"] == 1
+
+
+def test_several_references_may_be_chosen_and_text_alone_if_it_occurs_once(mixed, tmp_path):
+    check_files([mixed], fix=tmp_path / "one")
+    file = decide(tmp_path / "one", {"q3": [1, 2], "q4": "glad"})
+    report = check_files([mixed], accept=file, fix=tmp_path / "two")
+    by_id = {x.id: x for x in read_examples(tmp_path / "two" / "clean.jsonl")}
+    assert report.repaired == 3
+    assert len(by_id["q3"].answers) == 2 and by_id["q4"].answers == (Span("glad", 47),)
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        (99, "there is no candidate 99"),
+        ("Ada", "ambiguous in the context; give its answer_start too"),
+        ("Nobody", "absent in the context"),
+        ({"text": "Ada", "answer_start": 1}, "in the context"),
+        ([], "an empty list says nothing"),
+        (True, "expected the number of a candidate"),
+        ("keep", "in the context"),
+    ],
+)
+def test_choices_that_cannot_be_used_are_told_with_their_line_all_at_once(mixed, tmp_path, choice, told):
+    check_files([mixed], fix=tmp_path / "one")
+    file = decide(tmp_path / "one", {"q3": choice, "q4": 99})
+    with pytest.raises(ConfigError) as error:
+        check_files([mixed], accept=file, fix=tmp_path / "two")
+    assert "2 choices" in error.value.found and "line 1 ('q3')" in error.value.found and "line 2 ('q4')" in error.value.found
+    assert told in error.value.found
+    assert not (tmp_path / "two").exists()
+
+
+def test_a_choice_for_a_record_that_changed_meanwhile_is_not_taken_and_told(mixed, tmp_path):
+    check_files([mixed], fix=tmp_path / "one")
+    file = decide(tmp_path / "one", {"q3": 1})
+    mixed.write_text(mixed.read_text().replace("glad", "sad"))
+    report = check_files([mixed], accept=file)
+    assert report.choices_left == ("q3",)
+    assert "1 choice found no record to be made for: q3" in report.notes
+
+
+def test_choices_are_never_written_over(mixed, tmp_path):
+    check_files([mixed], fix=tmp_path / "one")
+    check_files([mixed], fix=tmp_path / "one")  # nothing was decided: the same folder may be used again
+    file = decide(tmp_path / "one", {"q3": 1})
+    with pytest.raises(OutputError, match="holds choices that somebody made"):
+        check_files([mixed], fix=tmp_path / "one", accept=file)
+
+
+def test_a_file_that_is_no_quarantine_file_is_told(mixed, tmp_path):
+    with pytest.raises(ConfigError, match="line 1 is not a line of a quarantine file"):
+        check_files([mixed], accept=mixed)
+
+
+def test_the_input_is_not_written_over(mixed, tmp_path):
+    check_files([mixed], fix=tmp_path / "one")
+    with pytest.raises(ConfigError, match="written over while it is read"):
+        check_files([tmp_path / "one" / "clean.jsonl"], fix=tmp_path / "one")
+
+
+def test_labels_are_chosen_too(tmp_path):
+    file = tmp_path / "texts.csv"
+    file.write_text("text,label\nHello,a\nHi,b\nHello,b\nHey,\n")
+    check_files([file], fix=tmp_path / "one")
+    rows = lines(tmp_path / "one" / "quarantine.jsonl")
+    assert [one["reason"] for one in rows] == ["conflicting_labels", "label_missing"]
+    rows = [{**rows[0], "choice": {"label": "a"}}, {**rows[1], "choice": "drop"}]
+    choices = tmp_path / "choices.jsonl"
+    choices.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    report = check_files([file], accept=choices)
+    assert (report.kept, report.repaired, report.quarantined, report.dropped) == (2, 1, 0, 1)
+    assert dict(report.labels) == {"a": 2, "b": 1}
+
+
+def test_a_reference_that_a_record_lost_is_set_aside_and_can_be_chosen_again(tmp_path):
+    """The record goes on with its other references, so it is repaired, not quarantined; nothing of it is lost."""
+    answers = [{"text": "glad", "answer_start": 47}, {"text": "Eva", "answer_start": 0}]
+    file = tmp_path / "two.jsonl"
+    file.write_text(json.dumps({**row(1, "", 0), "answers": answers}))
+    report = check_files([file], fix=tmp_path / "one")
+    assert (report.repaired, report.quarantined, report.removed) == (1, 0, 1)
+    assert "1 reference could not be aligned and was set aside; the others of these records stay" in report.notes
+    (line,) = lines(tmp_path / "one" / "quarantine.jsonl")
+    assert (line["reason"], line["answers"], line["kept"]) == ("reference_removed", answers[1:], answers[:1])
+    assert lines(tmp_path / "one" / "repairs.jsonl")[0]["new"] is None
+    choices = decide(tmp_path / "one", {"q1": {"text": "Ada", "answer_start": 3}})
+    check_files([file], accept=choices, fix=tmp_path / "two")
+    (record,) = read_examples(tmp_path / "two" / "clean.jsonl")
+    assert record.answers == (Span("glad", 47), Span("Ada", 3))
+    assert lines(tmp_path / "two" / "quarantine.jsonl") == []
+    with pytest.raises(ConfigError, match="goes on with its other references"):
+        check_files([file], accept=decide(tmp_path / "one", {"q1": "unanswerable"}))
+
+
+def test_texts_that_show_something_else_than_they_hold_are_set_aside_until_somebody_says_keep(tmp_path):
+    file = tmp_path / "hidden.jsonl"
+    rows = [{**row(0, "glad", 47), "question": "Who\0?"}, {**row(1, "glad", 47), "question": "\u202eWho?"}]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    report = check_files([file], fix=tmp_path / "one")
+    assert dict(report.reasons["quarantined"]) == {"question_has_nul": 1, "question_bidi_override": 1}
+    report = check_files([file], accept=decide(tmp_path / "one", {"q0": "keep", "q1": "drop"}))
+    assert (report.repaired, report.dropped, report.quarantined) == (1, 1, 0)
+
+
+# --- causes -------------------------------------------------------------------------------------------------------
+
+
+def one_based(tmp_path, count, first=None):
+    """A file whose starts count from 1, after `first` rows whose starts are right."""
+    rows = [row(number, "Ada", f"{number}. ".__len__() + (number >= (first or 0))) for number in range(count)]
+    file = tmp_path / "one-based.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    return file
+
+
+def test_a_systematic_cause_is_told_once_with_its_evidence(tmp_path):
+    report = check_files([one_based(tmp_path, 40)], fix=tmp_path / "out")
+    (finding,) = report.findings
+    assert (finding.explained, finding.wrong, report.repaired) == (40, 40, 40)
+    assert report.problems == () and len(finding.examples) == 3
+    assert not report.ok
+    assert len(lines(tmp_path / "out" / "repairs.jsonl")) == 40
+    assert len({one["reason"] for one in lines(tmp_path / "out" / "repairs.jsonl")}) == 1
+
+
+def test_a_cause_decides_between_occurrences_that_nothing_else_could(tmp_path):
+    """Both 'Ada' are far from the wrong start and there is a second one: only the file's habit tells which is meant."""
+    far = "Ada " + "é" * 40 + " Ada " + "é" * 40 + " Bo{}"
+    rows = [
+        {"id": f"q{n}", "question": "Who?", "context": far.format(n), "answer": f"Bo{n}", "answer_start": 170} for n in range(9)
+    ]
+    rows.append({"id": "q9", "question": "Who?", "context": far.format(9), "answer": "Ada", "answer_start": 85})
+    file = tmp_path / "bytes.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    report = check(read_examples(file))
+    assert report.repaired == 10
+    assert report.examples[-1].answers == (Span("Ada", 45),)
+    assert [finding.explained for finding in report.findings] == [10]
+
+
+def test_a_cause_that_shows_only_after_the_head_of_a_stream_is_still_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("spantune.data.desk.checking.HEAD", 10)
+    report = check_files([one_based(tmp_path, 60, first=20)])
+    assert (report.kept, report.repaired, len(report.findings)) == (20, 40, 1)
+
+
+def sliced(count, by):
+    """Answers as a tool exports them that slices the context with shifted offsets."""
+    start = CONTEXT.index("wrote back")
+    span = Span(CONTEXT[start + by : start + by + 10], start + by)
+    return [Example(str(number), "What?", CONTEXT, answers=(span,)) for number in range(count)]
+
+
+def test_answers_that_cut_words_are_mended_where_the_whole_file_is_sliced_wrong():
+    report = check(sliced(8, by=-1))
+    assert (report.repaired, report.cut) == (8, 0)
+    assert {x.answers[0].text for x in report.examples} == {"wrote back"}
+    assert dict(report.reasons["repaired"]) == {"cut_word": 8}
+
+
+def test_a_single_answer_that_cuts_words_is_kept_and_told_for_text_and_start_agree():
+    report = check([*sliced(99, by=0), *(Example("odd", *("What?", CONTEXT), answers=x.answers) for x in sliced(1, by=-1))])
+    assert (report.kept, report.cut) == (100, 1)
+    assert "1 answer cut the words at both ends" in report.notes[0]
+
+
+def test_problems_alike_are_listed_up_to_a_bound_and_counted_beyond(tmp_path):
+    rows = [row(number, "Eva", 0) for number in range(150)]
+    file = tmp_path / "absent.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    report = check_files([file])
+    assert (len(report.problems), report.unlisted, report.quarantined) == (100, 50, 150)
+
+
+def test_two_files_have_an_account_each(mixed, tmp_path):
+    other = tmp_path / "other.json"
+    write_examples([Example("q1", "Who?", "Ada.", answers=(Span("Ada", 0),))], other)
+    report = check_files([mixed, other])
+    assert [(account.read, account.kept) for account in report.sources] == [(7, 1), (1, 0)]
+    assert report.reasons["repaired"]["duplicate_id"] == 1
+    assert sum(account.read for account in report.sources) == report.read
