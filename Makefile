@@ -36,6 +36,9 @@ nightly: install
 bench: install
 	$(BIN)/python benchmarks/startup.py | tee benchmarks/results/startup.json
 	$(BIN)/python benchmarks/windows.py | tee benchmarks/results/windows.json
+	$(BIN)/python benchmarks/reading.py | tee benchmarks/results/reading.json
+	$(BIN)/python benchmarks/checking.py | tee benchmarks/results/checking.json
+	$(BIN)/python benchmarks/leakage.py | tee benchmarks/results/leakage.json
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-run

@@ -19,15 +19,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-WORDS = ("oil", "crisis", "embargo", "price", "revenue", "members", "tower", "report", "dollars", "barrel", "began", "ended")
+from made_up import PEAK, WORDS
+
 QUESTIONS_OF_A_CONTEXT = 4
-CHILD = """
-import json, resource, sys
+CHILD = f"""{PEAK}
+import json, sys
 from spantune.data import check_files
 report = check_files([sys.argv[1]], fix=sys.argv[2])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"peak_mb": round(peak / 1024, 1), "read": report.read, "kept": report.kept, "repaired": report.repaired,
-                  "quarantined": report.quarantined, "dropped": report.dropped}))
+print(json.dumps({{"peak_mb": round(peak(), 1), "read": report.read, "kept": report.kept, "repaired": report.repaired,
+                   "quarantined": report.quarantined, "dropped": report.dropped}}))
 """
 
 

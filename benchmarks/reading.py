@@ -18,16 +18,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-WORDS = ("oil", "crisis", "embargo", "price", "revenue", "members", "tower", "report", "dollars", "barrel", "began", "ended")
+from made_up import PEAK, WORDS
+
 FIELDS = ("id", "question", "context", "answer", "answer_start")
 
-READ = """
+READ = f"""{PEAK}
 import json, sys, time
 from spantune.data.files import open_rows
 from spantune.data.rows import Row
-def peak():
-    with open("/proc/self/status") as status:  # of this process alone; ru_maxrss begins at what the parent took
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
 before, began, rows, problems = peak(), time.perf_counter(), 0, 0
 try:
     for row in open_rows(sys.argv[1]).rows:
@@ -35,8 +33,8 @@ try:
         problems += not isinstance(row, Row)
 except Exception as error:
     print(error, file=sys.stderr)
-print(json.dumps({"rows": rows, "problems": problems, "seconds": round(time.perf_counter() - began, 2),
-                  "megabytes_above_bare": round(peak() - before, 1)}))
+print(json.dumps({{"rows": rows, "problems": problems, "seconds": round(time.perf_counter() - began, 2),
+                   "megabytes_above_bare": round(peak() - before, 1)}}))
 """
 
 

@@ -12,9 +12,9 @@ import resource
 import statistics
 import time
 
-from spantune import Example, Span, check, encode, load_config, load_tokenizer, read_examples
+from made_up import WORDS
 
-WORDS = ("oil", "crisis", "embargo", "price", "revenue", "members", "tower", "report", "dollars", "barrel", "began", "ended")
+from spantune import Example, Span, check, encode, load_config, load_tokenizer, read_examples
 
 
 def made_up(questions: int) -> list[Example]:

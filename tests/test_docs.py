@@ -13,12 +13,21 @@ from spantune.config import known_keys
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_page_that_follows_one_datum_is_true(tmp_path, monkeypatch):
+PAGES = {"one-datum.md": 40, "data.md": 25, "formats.md": 25, "augmentation.md": 3}
+"""Pages of the documentation, and how many examples each has at least."""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_shows_is_what_happens(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    page = ROOT / "docs" / "one-datum.md"
-    result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE, verbose=False)
-    assert result.attempted > 40
+    file = str(ROOT / "docs" / page)
+    result = doctest.testfile(file, module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE, verbose=False)
+    assert result.attempted > PAGES[page]
     assert result.failed == 0
+
+
+def test_every_page_is_run():
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} == set(PAGES)
 
 
 def test_the_road_in_the_readme_runs(tmp_path, monkeypatch, capsys):
@@ -46,7 +55,7 @@ def test_the_journey_is_short_and_runs(tmp_path, capsys):
     assert "held-out F1" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/one-datum.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{page}" for page in PAGES)])
 def test_links_to_files_of_the_repository_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]

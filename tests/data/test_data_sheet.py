@@ -164,19 +164,8 @@ def test_the_account_of_a_check_is_shown_with_each_reason_and_the_span_before_an
     assert "before" in page.text and "after" in page.text
 
 
-def test_a_report_that_is_only_a_dict_of_itself_is_shown_too():
-    report = check([asked(), Example("absent", "Who?", "Nobody.", (Span("Grace Hopper", 0),))])
-    page = assert_ours(sheet(asked(), report=report.as_dict()))
-    assert report.problems[0].code in page.text
-    assert_ours(sheet(asked(), report={}))
-
-
-def test_leaks_say_their_sentences():
-    class Leaks:
-        def sentences(self):
-            return ("12 of 90 test questions are known from training", "<b>bold</b>")
-
-    assert "12 of 90 test questions" in assert_ours(sheet(asked(), leaks=Leaks())).text
+def test_what_else_stands_out_is_said():
+    assert "12 of 90 test questions" in assert_ours(sheet(asked(), remarks=["12 of 90 test questions are known"])).text
 
 
 def test_the_same_data_gives_the_same_bytes():

@@ -10,11 +10,11 @@ import typer
 from spantune.cli.terminal import console_for
 
 if TYPE_CHECKING:
-    from spantune.data import FileAccount, LeakPair, Problem, Report
+    from spantune.data import FileAccount, LeakPair, Report
     from spantune.inference import Trace
     from spantune.road import Asked, Checked, Evaluated, Folded, Sides, Trained
 
-PAIRS_SHOWN = 10
+PAIRS_SHOWN = 2  # of each kind
 PROBLEMS_SHOWN = 3  # of each kind: one may be an accident, three show a pattern, more are in the files of --fix
 
 
@@ -72,8 +72,9 @@ def checked(made: "Checked") -> None:
             line("")
             for sentence in part.sentences():
                 line(sentence)
-            for pair in part.pairs[:PAIRS_SHOWN]:
-                line(f"  {_pair(pair)}")
+            for kind in dict.fromkeys(pair.kind for pair in part.pairs):
+                for pair in [pair for pair in part.pairs if pair.kind == kind][:PAIRS_SHOWN]:
+                    line(f"  {_pair(pair)}")
     if made.description is not None:
         line("")
         statistics = made.description.statistics
@@ -95,17 +96,14 @@ def _problems(found: "Report") -> None:
     """The problems by kind, the most frequent kind first, a few of each in full."""
     from spantune.data import REASONS
 
-    kinds: dict[tuple[str, str], list[Problem]] = {}
-    for problem in found.problems:
-        kinds.setdefault((problem.outcome, problem.code), []).append(problem)
-    for (outcome, code), alike in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
-        line(f"\n{len(alike)} {outcome}: {code}" + (f": {REASONS[code]}" if code in REASONS else ""))
+    kinds = [(count, outcome, code) for outcome, codes in found.problem_counts.items() for code, count in codes.items()]
+    for count, outcome, code in sorted(kinds, reverse=True):
+        line(f"\n{count} {outcome}: {code}" + (f": {REASONS[code]}" if code in REASONS else ""))
+        alike = [problem for problem in found.problems if (problem.outcome, problem.code) == (outcome, code)]
         for problem in alike[:PROBLEMS_SHOWN]:
             line(_indented(str(problem)))
-        if len(alike) > PROBLEMS_SHOWN:
-            line(f"  … and {len(alike) - PROBLEMS_SHOWN} more")
-    if found.unlisted:
-        line(f"\n{found.unlisted} more problems are only counted here")
+        if count > PROBLEMS_SHOWN:
+            line(f"  … and {count - PROBLEMS_SHOWN} more")
 
 
 def _outcomes(counts: "Report | FileAccount") -> str:

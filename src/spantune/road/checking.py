@@ -1,20 +1,20 @@
 """`check_data`: files of data checked, repaired, compared, described, on one road."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spantune.data import (
     DuplicateReport,
+    Entry,
     LeakReport,
     ReadAs,
-    Record,
     Report,
     check_files,
     find_leaks,
     find_leaks_within,
-    read_examples,
+    read_files,
     write_text,
 )
 from spantune.road.targets import check_target
@@ -70,24 +70,27 @@ def check_data(
     watch = watch or Silent()
     if sheet is not None:
         check_target(sheet, [*data, *against])
-    records: list[Record] = []
+    entries: list[Entry] = []
     wanted = bool(against or duplicates or sheet is not None)
     with working(watch, "checking"):
-        report = check_files(data, read_as=read_as, fix=fix, accept=accept, each=records.append if wanted else None)
-    leaks = within = None
+        report = check_files(data, read_as=read_as, fix=fix, accept=accept, each=entries.append if wanted else None)
+    records = [entry.record for entry in entries if entry.record is not None]
+    leaks = within = description = None
     if against:
         with working(watch, "looking for leaks"):
-            leaks = find_leaks(read_examples(*against), records)
+            leaks = find_leaks(read_files(against, read_as), records)
     if duplicates or sheet is not None:
         with working(watch, "looking for duplicates"):
             within = find_leaks_within(records)
-    description = None
     if sheet is not None and records:
         from spantune.road.describing import describe  # brings a tokenizer, which nothing else here needs
 
         description = describe(records, model, watch)
-        write_text(sheet, description.sheet(report, leaks, _title(data)))
-    return Checked(report, leaks, within if duplicates else None, description, None if sheet is None else str(sheet))
+        repairs = tuple(repair for entry in entries for repair in entry.repairs)
+        remarks = [sentence for part in (leaks, within) if part is not None for sentence in part.sentences()]
+        whole = replace(report, examples=tuple(records), repairs=repairs)
+        write_text(sheet, description.sheet(whole, remarks, _title(data)))
+    return Checked(report, leaks, within if duplicates else None, description, None if description is None else str(sheet))
 
 
 def _title(data: Sequence[str | Path]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from transformers import AutoConfig
 
 from spantune.config import ModelConfig
+from spantune.data.desk import Report
 from spantune.data.records import Example, Record
 from spantune.data.statistics import Statistics, Tally, TokenMeasures, data_sheet, pick
 from spantune.data.statistics.showing import is_there
@@ -28,9 +29,9 @@ class Description:
     statistics: Statistics
     examples: tuple[Record, ...] = field(repr=False)
 
-    def sheet(self, report: Any = None, leaks: Any = None, title: str = "Data sheet") -> str:
+    def sheet(self, report: Report | None = None, remarks: Iterable[str] = (), title: str = "Data sheet") -> str:
         """The data sheet, as `spantune.data.statistics.data_sheet` makes it."""
-        return data_sheet(self.statistics, report, self.examples, leaks, title)
+        return data_sheet(self.statistics, report, self.examples, remarks, title)
 
     def as_dict(self) -> dict[str, Any]:
         """The statistics as JSON can carry them."""

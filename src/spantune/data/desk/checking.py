@@ -75,7 +75,7 @@ def check_files(
     read_as: ReadAs | None = None,
     fix: str | Path | None = None,
     accept: str | Path | None = None,
-    each: Callable[[Record], None] | None = None,
+    each: Callable[[Entry], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Check files as they pass by, in memory that does not grow with their texts.
@@ -83,7 +83,7 @@ def check_files(
     `fix` names a folder for the outcome: clean.jsonl (every kept and repaired record), repairs.jsonl (each old and new
     value), quarantine.jsonl (records set aside, and references that a repaired record lost, with candidates for a person to
     choose from), dropped.jsonl and report.json. `accept` names a quarantine file whose choices are taken back. `each` is
-    given every record that goes on; `progress` the number of records read so far. A stream is judged by its first records
+    given the entry of every record; `progress` the number of records read so far. A stream is judged by its first records
     where `check` looks at all of a file: what its wrong starts have in common, whether its texts carry labels.
 
     Raises what `read_examples` raises, `ConfigError` for choices that cannot be used, `OutputError` for a folder that
@@ -98,7 +98,7 @@ def check_files(
         if fix is not None:
             takers.append(_written_to(_claimed(Path(fix), sources), files))
         if each is not None:
-            takers.append(lambda entry: None if entry.record is None else each(entry.record))
+            takers.append(each)
         entries = _entries(open_examples(sources, read_as), desk, streams)
         for read, entry in enumerate(entries, start=1):
             for take in takers:

@@ -61,11 +61,12 @@ class Report:
 
     `examples` holds the kept and repaired ones in input order; each answer in them equals its slice of the context.
     `reasons` counts records by outcome and reason code. `problems` lists what was wrong, without the problems that a
-    `finding` explains; a check of files lists only the first of many alike, and counts the others in `unlisted`. `repairs`
-    is the list of old and new values. `aligned` counts answers that came without a start and occur exactly once: they
-    are legitimate, so their records are kept. `removed` counts references that were taken from records which have others.
-    `cut` counts answers that begin and end inside words, or at white space: text
-    and start agree on it, so they are kept too, unless the whole file is like that.
+    `finding` explains; a check of files lists only the first of many alike. `problem_counts` counts them all by outcome and
+    code, `unlisted` those that are not listed. `repairs` is the list of old and new values.
+
+    `aligned` counts answers that came without a start and occur exactly once: they are legitimate, so their records are
+    kept. `removed` counts references that were taken from records which have others. `cut` counts answers that begin and
+    end inside words, or at white space: text and start agree, so they are kept too, unless the whole file is like that.
     """
 
     read: int
@@ -80,7 +81,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     reasons: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: NOTHING)
     sources: tuple[FileAccount, ...] = ()
-    unlisted: int = 0
+    problem_counts: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: NOTHING)
     answers: int = 0
     unanswerable: int = 0
     unlabelled: int = 0
@@ -95,6 +96,11 @@ class Report:
     def ok(self) -> bool:
         """Whether every record was kept as it is."""
         return self.kept == self.read
+
+    @property
+    def unlisted(self) -> int:
+        """Problems that are counted, and not listed."""
+        return sum(sum(codes.values()) for codes in self.problem_counts.values()) - len(self.problems)
 
     @property
     def usable(self) -> int:
@@ -141,6 +147,7 @@ class Report:
             "reasons": {outcome: dict(codes) for outcome, codes in self.reasons.items()},
             "findings": [finding.as_dict() for finding in self.findings],
             "problems": [problem.as_dict() for problem in self.problems],
+            "problem_counts": {outcome: dict(codes) for outcome, codes in self.problem_counts.items()},
             "unlisted": self.unlisted,
             "sources": [source.as_dict() for source in self.sources],
             "answers": self.answers,

@@ -4,13 +4,13 @@ Does not know: how a record is judged, where it goes.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from types import MappingProxyType
 
 from spantune.data.desk.entries import GRAVITY, Entry, Repair, Told
 from spantune.data.desk.report import FileAccount, Finding, Report
+from spantune.data.problems import Problem
 from spantune.data.reading import Source, Stream
 from spantune.data.records import Record, TextExample
 from spantune.data.repair import Cause, weigh
@@ -25,6 +25,30 @@ class _OfFile:
     outcomes: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
     wrong: int = 0
+    shown: dict[str, list[Problem]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What problems have in common, down to what would explain them."""
+
+    file: str
+    outcome: str
+    code: str
+    causes: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, told: Told) -> "_Kind":
+        return cls(told.problem.file, told.problem.outcome, told.problem.code, told.causes)
+
+    @property
+    def alike(self) -> tuple[str, str, str]:
+        """What problems have in common that people would call the same."""
+        return self.file, self.outcome, self.code
+
+    def explained(self, causes: Mapping[str, Cause]) -> bool:
+        """Whether the cause found for the file says all there is to say."""
+        return self.file in causes and causes[self.file].code in (self.causes or ())
 
 
 class Tally:
@@ -35,7 +59,8 @@ class Tally:
         self.files: dict[str, _OfFile] = {}
         self.reasons: dict[str, Counter[str]] = {outcome: Counter() for outcome in reversed(GRAVITY)}
         self.listed: list[Told] = []
-        self.alike: Counter[tuple[str, str, tuple[str, ...] | None]] = Counter()
+        self.kinds: Counter[_Kind] = Counter()
+        self.codes: Counter[tuple[str, str, str]] = Counter()
         self.labels: Counter[str] = Counter()
         self.answers = self.unanswerable = self.unlabelled = self.located = self.removed = self.cut = self.texts = 0
 
@@ -56,9 +81,14 @@ class Tally:
         if told.causes is not None:
             of_file.wrong += 1
             of_file.causes.update(told.causes)
-        alike = (told.problem.file, told.problem.code, told.causes)
-        self.alike[alike] += 1
-        if self.most_alike is None or self.alike[alike] <= self.most_alike:
+            for code in told.causes:
+                shown = of_file.shown.setdefault(code, [])
+                if len(shown) < EXAMPLES:
+                    shown.append(told.problem)
+        kind = _Kind.of(told)
+        self.kinds[kind] += 1
+        self.codes[kind.alike] += 1
+        if self.most_alike is None or self.codes[kind.alike] <= self.most_alike:
             self.listed.append(told)
 
     def _count(self, record: Record) -> None:
@@ -82,21 +112,13 @@ class Tally:
         repairs: tuple[Repair, ...] = (),
     ) -> Report:
         """The sums of all entries so far. What is held in memory, if it is, comes from the caller."""
-        totals = Counter[str]()
-        for of_file in self.files.values():
-            totals.update(of_file.outcomes)
+        totals = sum((one.outcomes for one in self.files.values()), Counter[str]())
         causes = {file: cause for file, one in self.files.items() if (cause := weigh(one.causes, one.wrong))}
-        explained = {
-            id(told)
-            for told in self.listed
-            if told.problem.file in causes and causes[told.problem.file].code in (told.causes or ())
-        }
-        hidden = sum(self.alike.values()) - len(self.listed)
-        hidden -= sum(
-            count - min(count, self.most_alike or count)
-            for (file, _, codes), count in self.alike.items()
-            if file in causes and causes[file].code in (codes or ())
-        )
+        problems = tuple(told.problem for told in self.listed if not _Kind.of(told).explained(causes))
+        kinds: dict[str, Counter[str]] = {}
+        for kind, count in self.kinds.items():
+            if not kind.explained(causes):
+                kinds.setdefault(kind.outcome, Counter())[kind.code] += count
         return Report(
             read=totals.total(),
             kept=totals["kept"],
@@ -105,14 +127,12 @@ class Tally:
             dropped=totals["dropped"],
             examples=examples,
             quarantined_examples=quarantined,
-            problems=tuple(told.problem for told in self.listed if id(told) not in explained),
+            problems=problems,
+            problem_counts=_frozen(kinds),
             repairs=repairs,
             findings=tuple(self._finding(file, cause) for file, cause in causes.items()),
-            reasons=MappingProxyType(
-                {outcome: MappingProxyType(dict(codes.most_common())) for outcome, codes in self.reasons.items() if codes}
-            ),
+            reasons=_frozen(self.reasons),
             sources=tuple(self._account(source) for source in {source.path: source for source in sources}.values()),
-            unlisted=hidden,
             answers=self.answers,
             unanswerable=self.unanswerable,
             unlabelled=self.unlabelled,
@@ -125,10 +145,9 @@ class Tally:
         )
 
     def _finding(self, file: str, cause: Cause) -> Finding:
-        of_file = self.files[file]
-        alike = (told.problem for told in self.listed if told.problem.file == file and cause.code in (told.causes or ()))
+        one = self.files[file]
         return Finding(
-            file, cause.code, cause.sentence, of_file.causes[cause.code], of_file.wrong, tuple(islice(alike, EXAMPLES))
+            file, cause.code, cause.sentence, one.causes[cause.code], one.wrong, tuple(one.shown.get(cause.code, ()))
         )
 
     def _account(self, source: Source | Stream) -> FileAccount:
@@ -143,3 +162,8 @@ class Tally:
             outcomes["quarantined"],
             outcomes["dropped"],
         )
+
+
+def _frozen(counts: Mapping[str, Counter[str]]) -> Mapping[str, Mapping[str, int]]:
+    """Counts by outcome and code, the most frequent code first."""
+    return MappingProxyType({name: MappingProxyType(dict(codes.most_common())) for name, codes in counts.items() if codes})

@@ -14,8 +14,9 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from spantune.data.desk import Report
 from spantune.data.records import Record
-from spantune.data.statistics.account import account_of
+from spantune.data.statistics.account import Account, account_of
 from spantune.data.statistics.distributions import Distribution
 from spantune.data.statistics.drawing import Picture, bar_rows, histogram, positions
 from spantune.data.statistics.facts import Counted, Lengths, Statistics
@@ -36,25 +37,25 @@ LONGEST_SENTENCE = 500
 
 def data_sheet(
     statistics: Statistics,
-    report: Any = None,
+    report: Report | None = None,
     examples: Iterable[Record] = (),
-    leaks: Any = None,
+    remarks: Iterable[str] = (),
     title: str = "Data sheet",
 ) -> str:
     """The page for a person who wants to see what the data is like before training on it.
 
-    In: statistics; optionally the `Report` of a check or its `as_dict()`; records to show, of which the first `PICKED` are
-    (`pick` chooses some that stand for all); whatever has `sentences()` on leaks or duplicates. Out: HTML to be written as
-    UTF-8, below 1 MB whatever the data. The same input gives the same bytes.
+    In: statistics; optionally the `Report` of a check; records to show, of which the first `PICKED` are (`pick` chooses some
+    that stand for all); what else stands out, such as leaks, in sentences. Out: HTML to be written as UTF-8, below 1 MB
+    whatever the data. The same input gives the same bytes.
     """
     style, digest = _style()
-    account = account_of(report)
+    account = None if report is None else account_of(report)
     shown = [show(record) for record, _ in zip(examples, range(PICKED), strict=False)]
     page = _template().render(
         title=shortened(title, LONGEST_NAME),
         found=statistics,
         account=account,
-        remarks=[shortened(one, LONGEST_SENTENCE) for one in _remarks(statistics, account, leaks)][:SENTENCES],
+        remarks=[shortened(one, LONGEST_SENTENCE) for one in _remarks(statistics, account, remarks)][:SENTENCES],
         tables=tuple(_tables(statistics)),
         pictures=tuple(_pictures(statistics)),
         charts=tuple(_charts(statistics)),
@@ -66,12 +67,11 @@ def data_sheet(
     return page.strip() + "\n"
 
 
-def _remarks(found: Statistics, account: Any, leaks: Any) -> Iterator[str]:
+def _remarks(found: Statistics, account: Account | None, others: Iterable[str]) -> Iterator[str]:
     yield from found.remarks
     if account is not None:
         yield from account.told
-    told = getattr(leaks, "sentences", None)
-    yield from told() if told else ()
+    yield from others
 
 
 def _tables(found: Statistics) -> Iterator[tuple[str, str, Distribution]]:
