@@ -12,7 +12,7 @@ from spantune.data.records import Example, Record
 
 DUPLICATES = (
     Leak("same_record", "ask what an earlier record asks about the same context (or are the same text)", False),
-    Leak("other_answer", "ask what an earlier record asks about the same context (or are the same text), with another answer or label", False),
+    Leak("other_answer", "ask (or are) the same as an earlier record, with another answer or label", False),
     Leak("near_context", "are about a near-duplicate of an earlier context (or text)", False),
     Leak("contained_context", "are about a part of an earlier context, or about a text that holds one", False),
     Leak("renamed_document", "are about a context (the same or a near one) that stands under another title too", False),
