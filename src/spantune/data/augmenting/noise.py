@@ -69,9 +69,9 @@ def punctuation(question: str, _: Random) -> str | None:
     >>> punctuation("In 1973, who paid 1,000 dollars?", Random(1))
     'In 1973 who paid 1,000 dollars'
     """
-    bare = question.rstrip().rstrip(QUESTION_MARKS).rstrip().lstrip("¿")
+    bare = question.strip().rstrip(QUESTION_MARKS).rstrip().lstrip("¿")
     bare = COMMAS.sub("", bare)
-    return bare if bare.strip() and bare != question else None
+    return bare if bare.strip() and bare != question.strip() else None
 
 
 def disfluency(question: str, draw: Random) -> str | None:
