@@ -357,7 +357,7 @@ def test_warnings_stand_on_standard_error_with_json_too(spantune, quick_words, d
     assert result[2].startswith("WARNING: training.learning_rate is 0.01: steps this large overwrite")
     result = spantune("evaluate", reader_run, data_folder / "questions.json", "--json")
     assert as_json(result)["seen_in_training"] == 40
-    assert result[2].startswith("WARNING: 40 of 40 test records (100.0%) are known from training")
+    assert result[2].startswith("WARNING: 40 of 40 test records (100%) are known from training")
 
 
 def test_letters_that_the_terminal_lacks_are_no_crash(reader_run, spantune, monkeypatch):

@@ -246,9 +246,7 @@ def test_the_report_is_plain_values_and_sentences():
     assert (found["total"], found["touched"], found["kinds"]["same_record"]["count"]) == (2, 1, 1)
     assert found["pairs"][0]["twin"]["id"] == "t1"
     assert report.sentences()[0].startswith("1 of 2 test records (50.0%) are known from training")
-    assert any(
-        said.startswith("1 of 1 (100.0%) have an answer") and said.endswith("not counted") for said in report.sentences()
-    )
+    assert any(said.startswith("1 of 1 (100%) have an answer") and said.endswith("not counted") for said in report.sentences())
 
 
 # -- find_leaks_within

@@ -12,7 +12,7 @@ from spantune.data.statistics import Advice, TokenMeasures, WindowRow, data_shee
 from spantune.data.statistics.distributions import distribution
 from spantune.data.statistics.drawing import WIDTH, bar_rows, histogram, positions
 from spantune.data.statistics.showing import AROUND, LONGEST_PIECE, PICKED, REFERENCES, excerpt, show
-from spantune.data.statistics.visible import shortened, visible
+from spantune.wording import shortened, visible
 
 VOID = {"meta", "br"}  # and those that are written with a slash
 HOSTILE = (

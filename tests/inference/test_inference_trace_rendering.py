@@ -15,7 +15,8 @@ from spantune.inference import trace_html, trace_text
 from spantune.inference.answers import Alternative, Answer
 from spantune.inference.trace import TopScore, Trace, TraceCandidate, TraceToken, TraceWindow
 from spantune.inference.trace_html import heat
-from spantune.inference.trace_words import excerpt, visible
+from spantune.inference.trace_words import excerpt
+from spantune.wording import visible
 
 CONTEXT = "Paris is the capital of France. Lyon is large, and Marseille lies at the sea."
 QUESTION = "What is the capital of France?"

@@ -87,7 +87,7 @@ def test_evaluating_on_training_records_is_warned_of_loudly(reader_run, data_fol
     listener = Listener()
     found = evaluate_run(reader_run, [data_folder / "questions.json"], watch=listener)
     assert found.seen == found.as_dict()["seen_in_training"] == 40
-    assert listener.warnings[0].startswith("40 of 40 test records (100.0%) are known from training")
+    assert listener.warnings[0].startswith("40 of 40 test records (100%) are known from training")
     again = [replace(one, id=f"n{one.id}", question=one.question.lower()) for one in made_examples(40)[:2]]
     write_examples([*again, *made_examples(3, seed=5)], tmp_path / "mixed.json")
     listener = Listener()

@@ -20,7 +20,7 @@ from spantune.features.windows import Integers, Lost, Windows, joined, smallest
 
 
 @dataclass(frozen=True, slots=True)
-class _Tokens:
+class Tokens:
     """One text: token ids, and the code points where each token starts and ends in the original text."""
 
     ids: Integers
@@ -51,7 +51,7 @@ def encode(examples: Iterable[Example], tokenizer: Any, config: WindowsConfig | 
     config = config or WindowsConfig()
     examples = examples if isinstance(examples, Sequence) else tuple(examples)
     template = read_template(tokenizer)
-    longest_question = _room_for_question(config, template)
+    longest_question = room_for_question(config, template)
     parts = _Parts()
     cut_questions: list[str] = []
     lost_examples: list[str] = []
@@ -64,7 +64,7 @@ def encode(examples: Iterable[Example], tokenizer: Any, config: WindowsConfig | 
             question_ids = question_ids[:longest_question]
             cut_questions.append(example.id)
         room = config.length - template.overhead - len(question_ids)
-        labels = _token_spans(example, context)
+        labels = token_spans(example, context)
         cuts = list(_cut(example, context, labels, room, config.stride))
         held = {span for cut in cuts for span in cut.spans}
         lost_answers += len(example.answers or ()) - sum(span in held for span in labels)
@@ -94,7 +94,7 @@ class _Parts:
         index: int,
         template: Template,
         question: Integers,
-        context: _Tokens,
+        context: Tokens,
         cuts: Sequence[_Cut],
         *,
         labelled: bool,
@@ -142,7 +142,7 @@ class _Parts:
         )
 
 
-def _room_for_question(config: WindowsConfig, template: Template) -> int:
+def room_for_question(config: WindowsConfig, template: Template) -> int:
     """The longest question, in tokens, that still leaves the overlap and one new token of context in each window."""
     room = config.length - template.overhead - config.stride - 1
     if room < 1:
@@ -156,7 +156,7 @@ def _room_for_question(config: WindowsConfig, template: Template) -> int:
     return room
 
 
-def _token_spans(example: Example, context: _Tokens) -> tuple[tuple[int, int], ...]:
+def token_spans(example: Example, context: Tokens) -> tuple[tuple[int, int], ...]:
     """First and last context token of each reference answer; answers of which no token is left are missing.
 
     Answers are taken without the white space at their edges, which most tokenizers drop.
@@ -186,7 +186,7 @@ def _aligned_start(answer: Span, example: Example) -> int:
     )
 
 
-def _cut(example: Example, context: _Tokens, labels: Sequence[tuple[int, int]], room: int, stride: int) -> Iterator[_Cut]:
+def _cut(example: Example, context: Tokens, labels: Sequence[tuple[int, int]], room: int, stride: int) -> Iterator[_Cut]:
     """The windows of one context: each begins `room - stride` tokens after the one before, the last may be shorter."""
     size = len(context.ids)
     texts = {answer.text.strip() for answer in example.answers or ()} - {""}
@@ -202,7 +202,7 @@ def _cut(example: Example, context: _Tokens, labels: Sequence[tuple[int, int]], 
 
 
 def _shows(
-    text: str, context: _Tokens, first: int, last: int, labels: Sequence[tuple[int, int]], answers: Collection[str]
+    text: str, context: Tokens, first: int, last: int, labels: Sequence[tuple[int, int]], answers: Collection[str]
 ) -> bool:
     """Whether a window without a whole reference answer shows a part of one, or its text at an unlabelled place."""
     if any(begin < last and first <= end for begin, end in labels):
@@ -211,34 +211,35 @@ def _shows(
     return any(answer in seen for answer in answers)
 
 
-def _tokenise_once(backend: Any, texts: Iterable[str]) -> Iterator[_Tokens]:
+def _tokenise_once(backend: Any, texts: Iterable[str]) -> Iterator[Tokens]:
     """Like `_tokenise`, but a text equal to one of its near neighbours is not tokenised again."""
     block: list[str] = []
     for text in texts:
         block.append(text)
         if len(block) == TOKENISE_AT_ONCE:
-            yield from _distinct(backend, block)
+            yield from distinct_tokens(backend, block)
             block = []
-    yield from _distinct(backend, block)
+    yield from distinct_tokens(backend, block)
 
 
-def _distinct(backend: Any, texts: Sequence[str]) -> Iterator[_Tokens]:
+def distinct_tokens(backend: Any, texts: Sequence[str]) -> Iterator[Tokens]:
+    """The tokens of each text; equal ones are tokenised once."""
     distinct = tuple(dict.fromkeys(texts))
     known = dict(zip(distinct, _tokenise(backend, distinct), strict=True))
     return (known[text] for text in texts)
 
 
-def _tokenise(backend: Any, texts: Sequence[str]) -> Iterator[_Tokens]:
+def _tokenise(backend: Any, texts: Sequence[str]) -> Iterator[Tokens]:
     return (_tokens(encoding, text) for encoding, text in zip(tokenise(backend, texts), texts, strict=True))
 
 
-def _tokens(encoding: Any, text: str) -> _Tokens:
+def _tokens(encoding: Any, text: str) -> Tokens:
     offsets = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
     # A token without text of its own (an added space marker, say) must not break the order that searchsorted needs.
     starts, ends = np.maximum.accumulate(offsets[:, 0]), np.maximum.accumulate(offsets[:, 1])
     if not text.isascii():
         _take_marks(text, starts, ends)
-    return _Tokens(np.array(encoding.ids, dtype=np.int32), starts, ends)
+    return Tokens(np.array(encoding.ids, dtype=np.int32), starts, ends)
 
 
 def _take_marks(text: str, starts: Integers, ends: Integers) -> None:

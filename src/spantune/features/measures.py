@@ -19,7 +19,7 @@ from spantune.data.statistics import TokenMeasures, WindowRow
 from spantune.data.statistics.distributions import distribution
 from spantune.errors import WindowError
 from spantune.features.advice import advise, advise_on_texts, answer_limit, fitting_stride
-from spantune.features.encoding import _distinct, _room_for_question, _token_spans
+from spantune.features.encoding import distinct_tokens, room_for_question, token_spans
 from spantune.features.template import TOKENISE_AT_ONCE, Template, fast_backend, read_template, tokenise
 from spantune.features.windows import Integers
 
@@ -91,8 +91,8 @@ def count_tokens(examples: Iterable[Example], tokenizer: Any, tick: Tick | None 
     rows = iter(examples)
     while block := tuple(islice(rows, TOKENISE_AT_ONCE)):
         question.extend(len(row) for row in tokenise(backend, (example.question for example in block)))
-        for example, tokens in zip(block, _distinct(backend, [example.context for example in block]), strict=True):
-            spans = _token_spans(example, tokens)
+        for example, tokens in zip(block, distinct_tokens(backend, [example.context for example in block]), strict=True):
+            spans = token_spans(example, tokens)
             owner.extend([len(context)] * len(spans))
             first.extend(begin for begin, _ in spans)
             last.extend(end for _, end in spans)
@@ -116,7 +116,7 @@ def count_tokens(examples: Iterable[Example], tokenizer: Any, tick: Tick | None 
 
 def window_row(counts: TokenCounts, length: int, stride: int, width: int = WIDTH) -> WindowRow:
     """What `encode` would make of the examples with these settings. Raises `WindowError` where `encode` would."""
-    longest = _room_for_question(WindowsConfig(length=length, stride=stride), counts.template)
+    longest = room_for_question(WindowsConfig(length=length, stride=stride), counts.template)
     overhead = counts.template.overhead
     question = np.minimum(counts.question, longest)
     room = length - overhead - question

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spantune.features.windows import Integers, Windows, counted
+from spantune.features.windows import Integers, Windows
+from spantune.wording import counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spantune.wording import counted
+
 Integers = NDArray[Any]  # of the smallest type that holds the values: a data set of SQuAD's size stays small
 
 
@@ -145,15 +147,6 @@ def _gather(bounds: Integers, indices: Integers) -> tuple[Integers, Integers]:
     new_bounds = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     shift = np.repeat(bounds[indices] - new_bounds[:-1], lengths)
     return np.arange(new_bounds[-1]) + shift, new_bounds
-
-
-def counted(number: int, noun: str) -> str:
-    """The number and its noun.
-
-    >>> counted(1, "window"), counted(2, "window")
-    ('1 window', '2 windows')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _fit(number: int) -> str:

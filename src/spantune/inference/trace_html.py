@@ -9,7 +9,6 @@ autoescape for markup, `visible` for control characters. Bars are drawn in SVG, 
 
 import base64
 import hashlib
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +18,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from spantune.inference.trace import TopScore, Trace, TraceCandidate, TraceWindow
-from spantune.inference.trace_words import answer_tokens, answer_window, count, excerpt, percent, visible
+from spantune.inference.trace_words import answer_tokens, answer_window, excerpt
+from spantune.wording import counted, direction, percent, visible
 
 AROUND = 400  # characters of context on each side of the answer that are visible at once
 LEVELS = 5  # shades of the heat; the style sheet has a class for each
@@ -45,16 +45,6 @@ def trace_html(trace: Trace, title: str = "Prediction trace") -> str:
         digest=digest,
     )
     return page.strip() + "\n"
-
-
-def direction(text: str) -> str:
-    """The direction of the first letter that has one: tokens are laid out in the direction of their context.
-
-    >>> direction("1. Paris"), direction("باريس")
-    ('ltr', 'rtl')
-    """
-    classes = (unicodedata.bidirectional(character) for character in text)
-    return "rtl" if next((one for one in classes if one in {"L", "R", "AL"}), "L") != "L" else "ltr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +128,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    helpers = (visible, percent, number, share, shade, count, verdict, chance)
+    helpers = (visible, percent, number, share, shade, counted, verdict, chance)
     environment.filters |= {helper.__name__: helper for helper in helpers}
     environment.globals["heat"] = heat
     return environment.get_template("trace.html.j2")

@@ -18,7 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from spantune.inference.trace import TopScore, Trace, TraceCandidate, TraceToken, TraceWindow
-from spantune.inference.trace_words import AROUND, answer_tokens, answer_window, count, excerpt, percent, visible
+from spantune.inference.trace_words import AROUND, answer_tokens, answer_window, excerpt
+from spantune.wording import counted, percent, visible
 
 NARROWEST = 60  # columns; the tables need them
 WINDOWS_SHOWN = 3  # windows whose scores are shown; a long context has dozens
@@ -105,7 +106,7 @@ class _Pen:
 
     def left_out(self, number: int, noun: str) -> str:
         """What stands in the place of things left out."""
-        return f"{self.drawing.gap} {count(number, noun)} {self.drawing.gap}"
+        return f"{self.drawing.gap} {counted(number, noun)} {self.drawing.gap}"
 
     def span(self, start: int | None, end: int | None) -> str:
         """Two ends of a range, or a dash where there is none."""
@@ -176,7 +177,7 @@ def _with_gaps(total: int, wanted: set[int]) -> Iterator[range]:
 
 
 def _asked(trace: Trace, pen: _Pen, width: int) -> Iterator[RenderableType]:
-    size = f"{count(len(trace.context), 'character')}, read in {count(len(trace.windows), 'window')}"
+    size = f"{counted(len(trace.context), 'character')}, read in {counted(len(trace.windows), 'window')}"
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -275,7 +276,7 @@ def _forward_pass(trace: Trace, pen: _Pen, width: int) -> Iterator[RenderableTyp
     if left:
         yield Text()
         which = "their best spans score lower" if left > 1 else "its best span scores lower"
-        yield Text(f"{count(left, 'more window')} not shown: {which} ({ELSEWHERE}).")
+        yield Text(f"{counted(left, 'more window')} not shown: {which} ({ELSEWHERE}).")
 
 
 def _all_scores(window: TraceWindow) -> tuple[TopScore, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from spantune.data.desk.entries import Repair
 from spantune.data.problems import Problem
 from spantune.data.records import Record
+from spantune.wording import counted
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -117,20 +118,20 @@ class Report:
         elif self.unlabelled:
             notes.append(f"{self.unlabelled} of {self.usable} records are unlabelled: usable for prediction only")
         if self.aligned:
-            notes.append(f"{_counted(self.aligned, 'answer')} without a start {_were(self.aligned)} found in the context")
+            notes.append(f"{counted(self.aligned, 'answer')} without a start {_were(self.aligned)} found in the context")
         if self.removed:
             notes.append(
-                f"{_counted(self.removed, 'reference')} could not be aligned and {_were(self.removed)} set aside; "
+                f"{counted(self.removed, 'reference')} could not be aligned and {_were(self.removed)} set aside; "
                 "the others of these records stay"
             )
         if self.cut:
             notes.append(
-                f"{_counted(self.cut, 'answer')} cut the words at both ends, as if sliced with wrong offsets, and "
+                f"{counted(self.cut, 'answer')} cut the words at both ends, as if sliced with wrong offsets, and "
                 f"{_were(self.cut)} kept: text and start agree"
             )
         if self.choices_left:
             notes.append(
-                f"{_counted(len(self.choices_left), 'choice')} found no record to be made for: "
+                f"{counted(len(self.choices_left), 'choice')} found no record to be made for: "
                 + ", ".join(self.choices_left[:5])
                 + (", …" if len(self.choices_left) > 5 else "")
             )
@@ -159,10 +160,6 @@ class Report:
             "labels": dict(self.labels),
             "notes": list(self.notes),
         }
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _were(count: int) -> str:

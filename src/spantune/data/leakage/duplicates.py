@@ -7,8 +7,9 @@ from typing import Any
 
 from spantune.data.leakage.finding import answers_of, bodies, likeness_of, question, telling_documents
 from spantune.data.leakage.near import near_pairs, part_pairs
-from spantune.data.leakage.report import Leak, LeakPair, Tally, percent
+from spantune.data.leakage.report import Leak, LeakPair, Tally
 from spantune.data.records import Example, Record
+from spantune.wording import part_of
 
 DUPLICATES = (
     Leak("same_record", "ask what an earlier record asks about the same context (or are the same text)", False),
@@ -39,11 +40,7 @@ class DuplicateReport:
 
     def sentences(self) -> tuple[str, ...]:
         """What a person should know, the number first; empty kinds are left out."""
-        told = [
-            f"{count} of {self.total} ({percent(count, self.total)}) {kind.sentence}"
-            for kind in DUPLICATES
-            if (count := self.counts[kind.code])
-        ]
+        told = [f"{part_of(count, self.total)} {kind.sentence}" for kind in DUPLICATES if (count := self.counts[kind.code])]
         if self.across_files:
             told.append(f"{self.across_files} of these have the earlier one in another file")
         return tuple(told) or (f"none of {self.total} records stands in the data twice",)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from spantune.data.records import Record
+from spantune.wording import part_of, percent
 
 T = TypeVar("T")
 
@@ -104,7 +105,7 @@ class LeakReport:
         for leak in LEAKS:
             if count := self.counts.get(leak.code, 0):
                 among = self.answered if leak.code == "answer_in_training" else self.total
-                share = f"{count} of {among} ({percent(count, among)})"
+                share = part_of(count, among)
                 told.append(f"{share} {leak.sentence}" + ("" if leak.touches else "; told, not counted"))
         if self.similarity == "estimated" and self.touched:
             told.append("similarities are estimated from a sketch of the training data: ±0.04 is usual")
@@ -177,18 +178,6 @@ def _head(report: LeakReport) -> str:
     if not report.touched:
         return f"none of {report.total} test records is known from training"
     return (
-        f"{report.touched_count} of {report.total} test records ({percent(report.touched_count, report.total)}) are known from "
-        "training: their scores say how well the model remembers"
+        f"{report.touched_count:,} of {report.total:,} test records ({percent(report.touched_count / report.total)}) are known "
+        "from training: their scores say how well the model remembers"
     )
-
-
-def percent(count: int, total: int) -> str:
-    """A share as people read it; none and all are said of none and all alone.
-
-    >>> percent(1, 8), percent(1, 9999), percent(9998, 9999), percent(0, 8)
-    ('12.5%', '<0.1%', '>99.9%', '0.0%')
-    """
-    share = f"{100 * count / total:.1f}%"
-    if share == "0.0%" and count:
-        return "<0.1%"
-    return ">99.9%" if share == "100.0%" and count < total else share

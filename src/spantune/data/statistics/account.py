@@ -11,7 +11,7 @@ from spantune.data.desk import FileAccount, Repair, Report
 from spantune.data.problems import Problem
 from spantune.data.records import Example, Span
 from spantune.data.statistics.showing import Excerpt, excerpt
-from spantune.data.statistics.visible import shortened
+from spantune.wording import shortened
 
 OUTCOMES = ("kept", "repaired", "quarantined", "dropped")
 CODES = 40  # rows of the table of reasons

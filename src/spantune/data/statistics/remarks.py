@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from spantune.data.statistics.facts import QuestionFacts, TextFacts
+from spantune.wording import part_of, percent
 
 FIFTHS = 5
 BIASED_FROM = 0.4  # share of the answers in one fifth of their contexts; without a bias it would be 0.2
@@ -19,17 +20,18 @@ def remarks_on(questions: QuestionFacts | None, texts: TextFacts | None) -> tupl
 
 def _on_questions(facts: QuestionFacts) -> Iterator[str]:
     if facts.unaligned:
-        yield f"{_of(facts.unaligned, facts.answers)} answers are not at their start in the context: spantune check aligns them"
+        unaligned = part_of(facts.unaligned, facts.answers)
+        yield f"{unaligned} answers are not at their start in the context: spantune check aligns them"
     if facts.cut_words:
-        yield f"{_of(facts.cut_words, facts.answers)} answers begin or end inside a word"
+        yield f"{part_of(facts.cut_words, facts.answers)} answers begin or end inside a word"
     yield from _bias(facts)
     if facts.again > 0.2 * facts.answers > 0:
         yield (
-            f"{_of(facts.again, facts.answers)} answers occur in their context more than once: make sure that the one that "
+            f"{part_of(facts.again, facts.answers)} answers occur in their context more than once: make sure that the one that "
             "answers the question is marked"
         )
     if facts.repeated > REPEATED_FROM * facts.questions:
-        yield f"{_of(facts.repeated, facts.questions)} questions ask their context what was asked before"
+        yield f"{part_of(facts.repeated, facts.questions)} questions ask their context what was asked before"
     if facts.questions and facts.unlabelled == facts.questions:
         yield "no question has an answer: this data is for prediction only"
 
@@ -42,7 +44,7 @@ def _bias(facts: QuestionFacts) -> Iterator[str]:
     if total >= FEWEST_FOR_A_BIAS and fifths[most] >= BIASED_FROM * total:
         place = ("first", "second", "middle", "fourth", "last")[most]
         yield (
-            f"{_percent(fifths[most], total)} of the answers begin in the {place} fifth of their context: a model can learn "
+            f"{percent(fifths[most] / total)} of the answers begin in the {place} fifth of their context: a model can learn "
             "the place instead of the question"
         )
 
@@ -60,13 +62,4 @@ def _on_texts(facts: TextFacts) -> Iterator[str]:
             "class alike, rather than at accuracy"
         )
     if facts.repeated > REPEATED_FROM * facts.texts:
-        yield f"{_of(facts.repeated, facts.texts)} texts occurred before"
-
-
-def _of(part: int, whole: int) -> str:
-    return f"{part:,} of {whole:,} ({_percent(part, whole)})"
-
-
-def _percent(part: int, whole: int) -> str:
-    share = 100 * part / whole
-    return "<1%" if 0 < share < 1 else f"{share:.0f}%"
+        yield f"{part_of(facts.repeated, facts.texts)} texts occurred before"

@@ -21,7 +21,7 @@ from spantune.data.statistics.distributions import Distribution
 from spantune.data.statistics.drawing import Picture, bar_rows, histogram, positions
 from spantune.data.statistics.facts import Counted, Lengths, Statistics
 from spantune.data.statistics.showing import PICKED, show
-from spantune.data.statistics.visible import shortened, visible
+from spantune.wording import counted, percent, shortened, visible
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -153,26 +153,6 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
-
-
-def percent(share: float) -> str:
-    """A share with one decimal; what would round to nothing or to all says so.
-
-    >>> percent(0.4321), percent(0.0001), percent(0.0), percent(0.99999)
-    ('43.2%', '<0.1%', '0%', '>99.9%')
-    """
-    if share in (0, 1):
-        return f"{share:.0%}"
-    return "<0.1%" if share < 0.001 else ">99.9%" if share > 0.999 else f"{share:.1%}"
-
-
-def counted(count: int, noun: str) -> str:
-    """A count and its noun.
-
-    >>> counted(1, "question"), counted(1234, "question")
-    ('1 question', '1,234 questions')
-    """
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 @cache

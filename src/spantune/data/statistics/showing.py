@@ -10,7 +10,7 @@ from heapq import nsmallest
 from itertools import pairwise
 
 from spantune.data.records import Example, Record, Span, TextExample
-from spantune.data.statistics.visible import direction, shortened
+from spantune.wording import direction, shortened
 
 AROUND = 220  # characters of context on each side of an answer: about three lines
 LONGEST_PIECE = 800  # characters of one answer, question or text that are shown

@@ -1,4 +1,4 @@
-"""In: a text from outside. Out: the same text, unable to steer a page, and cut to a length. Does not know: markup."""
+"""In: numbers, and texts from outside. Out: how they are shown to people, safely. Does not know: markup, terminals."""
 
 import re
 import unicodedata
@@ -7,14 +7,43 @@ JOINERS = "\u200c\u200d"  # invisible, but part of the spelling of Persian, Hind
 _UNSEEN = re.compile(r"[^\S \n]|[^\w\s!-~]|[\x00-\x1f\x7f]")  # what may be invisible: spaces of all kinds, signs, controls
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts.
+
+    >>> counted(1, "token"), counted(1024, "window")
+    ('1 token', '1,024 windows')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def percent(share: float) -> str:
+    """A share with one decimal; what would round to nothing or to all says so.
+
+    >>> percent(0.4321), percent(0.0001), percent(0.0), percent(0.99999)
+    ('43.2%', '<0.1%', '0%', '>99.9%')
+    """
+    if share in (0, 1):
+        return f"{share:.0%}"
+    return "<0.1%" if share < 0.001 else ">99.9%" if share > 0.999 else f"{share:.1%}"
+
+
+def part_of(part: int, whole: int) -> str:
+    """A part, the whole, and the share.
+
+    >>> part_of(1, 8)
+    '1 of 8 (12.5%)'
+    """
+    return f"{part:,} of {whole:,} ({percent(part / whole)})"
+
+
 def visible(text: str) -> str:
-    r"""`text` with every character that could steer a page shown as its escape; line feeds stay.
+    r"""`text` with every character that could steer a terminal or a page shown as its escape; line feeds stay.
 
     These are control characters, those that embed, override or isolate a direction, other invisible ones and halves of
     surrogate pairs.
 
-    >>> print(visible("a\x00b\u202ec\nd"))
-    a\x00b\u202ec
+    >>> print(visible("a\x1b[2Jb\u202ec\nd"))
+    a\x1b[2Jb\u202ec
     d
     """
     return _UNSEEN.sub(lambda found: _escape(found[0]) if _steers(found[0]) else found[0], text)
