@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from spantune.cli.terminal import console_for
+from spantune.wording import visible
 
 if TYPE_CHECKING:
     from spantune.data import FileAccount, LeakPair, Report
@@ -27,8 +28,8 @@ def result(record: Mapping[str, Any], *, as_json: bool, text: Callable[[], None]
 
 
 def line(text: str) -> None:
-    """One line of a result."""
-    typer.echo(text)
+    """One line of a result; what comes from outside cannot steer the terminal."""
+    typer.echo(visible(text))
 
 
 def note(text: str) -> None:

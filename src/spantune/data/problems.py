@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from spantune.data.records import Place, Record
+from spantune.wording import visible
 
 Outcome = Literal["repaired", "quarantined", "dropped"]
 
@@ -33,8 +34,8 @@ class Problem:
         return {name: str(value) for name, value in asdict(self).items()}
 
     def __str__(self) -> str:
-        place = ": ".join(part for part in (self.file, self.where) if part) or "record"
-        name = f" ({self.record_id})" if self.record_id else ""
+        place = visible(": ".join(part for part in (self.file, self.where) if part)) or "record"
+        name = f" ({visible(self.record_id)})" if self.record_id else ""
         return (
             f"{place}{name}: {self.outcome}, {self.code}\n  found:    {self.found}\n"
             f"  expected: {self.expected}\n  next:     {self.next_move}"

@@ -4,7 +4,7 @@ Does not know: formats (`files`), what a shape looks like (`shapes`), whether sp
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -213,7 +213,7 @@ def _converted(
     for row in rows:
         if isinstance(row, Problem):
             empty = False
-            yield Made(None, (row,))
+            yield Made(None, (replace(row, file=origin.file),))  # by the name that the caller gave, as records go
             continue
         for made in convert(row, origin):
             empty = False

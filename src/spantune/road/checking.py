@@ -17,6 +17,7 @@ from spantune.data import (
     read_files,
     write_text,
 )
+from spantune.errors import ConfigError, UnknownShapeError
 from spantune.road.targets import check_target
 from spantune.road.watch import Silent, Watch, working
 
@@ -69,16 +70,29 @@ def check_data(
     """
     watch = watch or Silent()
     if sheet is not None:
+        if Path(sheet).suffix.lower() not in (".html", ".htm"):
+            raise ConfigError(
+                f"the data sheet is a page, and {str(sheet)!r} is not the name of one",
+                expected="a name that ends in .html",
+                next_move=f"write to {Path(sheet).with_suffix('.html')}",
+            )
         check_target(sheet, [*data, *against])
     entries: list[Entry] = []
     wanted = bool(against or duplicates or sheet is not None)
     with working(watch, "checking"):
-        report = check_files(data, read_as=read_as, fix=fix, accept=accept, each=entries.append if wanted else None)
+        report = check_files(data, read_as=read_as, fix=fix, accept=accept, into=entries if wanted else None, spare=against)
     records = [entry.record for entry in entries if entry.record is not None]
     leaks = within = description = None
     if against:
         with working(watch, "looking for leaks"):
-            leaks = find_leaks(read_files(against, read_as), records)
+            test = read_files(against, read_as)
+            if test.task != report.task:
+                raise UnknownShapeError(
+                    f"{', '.join(map(str, against))} is for the task {test.task!r}, {_title(data)} for {report.task!r}",
+                    expected="files of one task",
+                    next_move="compare questions with questions, or texts with texts",
+                )
+            leaks = find_leaks(test, records)
     if duplicates or sheet is not None:
         with working(watch, "looking for duplicates"):
             within = find_leaks_within(records)

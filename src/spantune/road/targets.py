@@ -16,11 +16,11 @@ def check_target(out: str | Path, inputs: Sequence[str | Path]) -> None:
         raise ConfigError(
             f"{out} is one of the input files",
             expected="another file to write to",
-            next_move="choose another --out: the input would be lost",
+            next_move="name another file: the input would be lost",
         )
     if not target.parent.is_dir():
         raise OutputError(
             f"the folder {target.parent} is not there",
             expected="an existing folder",
-            next_move="create it first, or correct --out",
+            next_move="create it first, or correct the path",
         )

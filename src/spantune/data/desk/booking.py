@@ -12,7 +12,7 @@ from spantune.data.desk.entries import CHOSEN, GRAVITY, REMOVED, Entry, Outcome,
 from spantune.data.desk.outlook import Outlook, file_of, wrong_start
 from spantune.data.problems import Flaw, Problem, excerpt, record_problem, text_doubt, text_flaw
 from spantune.data.records import Example, Place, Record, Span, TextExample
-from spantune.data.repair import align, mended, repair_flaw, unaligned_flaw, uncut
+from spantune.data.repair import Alignment, align, cuts_word, repair_flaw, unaligned_flaw, unslipped
 from spantune.data.rows import Made
 
 AS_GIVEN = "as_given"
@@ -38,6 +38,7 @@ class Desk:
         self.outlooks = outlooks
         self.choices = choices or Choices({})
         self._first: dict[int, Place | None] = {}
+        self._last_number: dict[int, int] = {}
         self._contents: set[int] = set()
         self._label_of: dict[int, str] = {}
 
@@ -49,7 +50,10 @@ class Desk:
         choice = self.choices.take(entry.before)
         if choice is None:
             return entry
-        return _completed(entry, choice) if entry.removed else self._decided(entry, choice)
+        decided = _completed(entry, choice) if entry.removed else self._decided(entry, choice)
+        if decided is None:
+            self.choices.give_back(entry.before)
+        return decided or entry
 
     def _booked(self, made: Made) -> Entry:
         record, read = made.record, tuple(Told(problem) for problem in made.problems)
@@ -74,19 +78,28 @@ class Desk:
         reason = told[0].problem.code if told else LOCATED if checked.located else AS_GIVEN
         return Entry(outcome, reason, file_of(record), named.record, record, told, repairs, checked.located, checked.cut)
 
-    def _decided(self, entry: Entry, choice: Choice) -> Entry:
-        """A quarantined record, as a person decided."""
+    def _decided(self, entry: Entry, choice: Choice) -> Entry | None:
+        """A quarantined record, as a person decided; None for a choice that the record cannot take."""
         assert entry.before is not None
         before = entry.before
-        record = applied(before, choice)
-        if record is None:
+        if choice.word == "drop":
             flaw = Flaw("dropped_by_choice", "dropped", f"{entry.reason}; a person chose 'drop'", "a choice", "nothing")
             return _out(before, "dropped", (Told(record_problem(before, flaw)),))
+        record = self._kept(before) if choice.word == "keep" else applied(before, choice)
+        if record is None:
+            return None
         named = self._named(record)
         flaw = Flaw(CHOSEN, "repaired", f"{entry.reason}; a person chose {choice.told}", "a choice", "nothing")
         told = (Told(record_problem(before, flaw)), *named.told)
         repairs = (*_chosen_repairs(before, record), *named.repairs)
         return Entry("repaired", flaw.code, entry.file, named.record, before, told, repairs)
+
+    def _kept(self, record: Record) -> Record | None:
+        """The record that a person wants to keep as it is, its answers aligned; None where they cannot be."""
+        if isinstance(record, TextExample):
+            return record
+        checked = self._checked(record)
+        return None if any(one.problem.outcome == "quarantined" for one in checked.told) else checked.record
 
     def _checked(self, record: Record) -> _Checked:
         outlook = self.outlooks.get(file_of(record), Outlook())
@@ -115,9 +128,10 @@ class Desk:
         """The record under an id of its own: a second 'x' becomes 'x#2'."""
         if self._is_new(record.id, record.place):
             return _Checked(record)
-        number = 2
+        number = self._last_number.get(hash(record.id), 1) + 1
         while not self._is_new(f"{record.id}#{number}", record.place):
             number += 1
+        self._last_number[hash(record.id)] = number
         unique = f"{record.id}#{number}"
         flaw = Flaw(
             "duplicate_id",
@@ -150,16 +164,17 @@ class Desk:
         )
 
 
-def _completed(entry: Entry, choice: Choice) -> Entry:
-    """A record that lost references, with those that a person chose in their place."""
+def _completed(entry: Entry, choice: Choice) -> Entry | None:
+    """A record that lost references, with those that a person chose in their place, if any."""
     record = entry.record
-    if not isinstance(record, Example) or not choice.spans:
-        return entry
+    assert isinstance(record, Example)  # texts have no references
+    if applied(record, choice) is None:
+        return None
     flaw = Flaw(CHOSEN, "repaired", f"{REMOVED}; a person chose {choice.told}", "a choice", "nothing")
     repairs = tuple(Repair(record.id, record.place, flaw.code, "answer", None, span) for span in choice.spans)
     return replace(
         entry,
-        record=replace(record, answers=(*(record.answers or ()), *choice.spans)),
+        record=replace(record, answers=tuple(dict.fromkeys((*(record.answers or ()), *choice.spans)))),
         told=(*entry.told, Told(record_problem(record, flaw))),
         repairs=(*entry.repairs, *repairs),
     )
@@ -180,8 +195,10 @@ def _check_example(record: Example, outlook: Outlook) -> _Checked:
     located = cut = 0
     for given in record.answers or ():
         alignment = align(record.context, given, outlook.cause)
-        if alignment.code == EXACT and uncut(record.context, given) is not None:
-            alignment, cut = (mended(record.context, alignment), cut) if outlook.cut else (alignment, cut + 1)
+        if alignment.code == EXACT and cuts_word(record.context, given):
+            whole = unslipped(record.context, given, outlook.slip) if outlook.slip else None
+            alignment = alignment if whole is None else Alignment(whole, "cut_word", "repaired")
+            cut += whole is None
         if alignment.span is None:
             bad.append((given, unaligned_flaw(record.context, given, alignment)))
             continue
@@ -216,7 +233,9 @@ def _removed(flaw: Flaw, left: int) -> Flaw:
 
 
 def _read_repairs(told: Iterable[Problem], record: Record) -> tuple[Repair, ...]:
-    """What reading itself left out of an answer; the old value is in the problem's words, not a span."""
+    """What reading itself changed; the old value is in the problem's words, not a span."""
+    if isinstance(record, TextExample):
+        return tuple(Repair(record.id, record.place, problem.code, "label", problem.found, record.label) for problem in told)
     return tuple(Repair(record.id, record.place, problem.code, "answer", problem.found, None) for problem in told)
 
 
@@ -224,7 +243,7 @@ def _chosen_repairs(before: Record, after: Record) -> tuple[Repair, ...]:
     if isinstance(before, TextExample) or isinstance(after, TextExample):
         old, new = getattr(before, "label", None), getattr(after, "label", None)
         return (Repair(before.id, before.place, CHOSEN, "label", old, new),)
-    pairs = zip_longest(before.answers or (), after.answers or ())
+    pairs = list(zip_longest(before.answers or (), after.answers or ())) or [(None, None)]
     return tuple(Repair(before.id, before.place, CHOSEN, "answer", old, new) for old, new in pairs)
 
 
@@ -254,5 +273,6 @@ def _doubts(record: Record) -> tuple[Flaw, ...]:
 def _content(record: Record) -> tuple[object, ...]:
     """What makes two records of one id the same record; where they were read does not."""
     if isinstance(record, Example):
-        return (record.id, record.question, record.context, record.answers)
+        spans = tuple((span.text, str(span.start)) for span in record.answers or ())  # hash(-1) is hash(-2)
+        return (record.id, record.question, record.context, record.answers is None, spans)
     return (record.id, record.text, record.label)

@@ -4,22 +4,25 @@ Does not know: how a record is judged (`booking`), how the sums are made (`tally
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
 from spantune.data.atomic import lines_to, write_text
 from spantune.data.desk.booking import Desk
 from spantune.data.desk.choices import Choices, holds_choices, quarantine_line, read_choices
-from spantune.data.desk.entries import CHOSEN, Entry, Repair
+from spantune.data.desk.entries import Entry, Repair
 from spantune.data.desk.outlook import HEAD, look_ahead, outlooks
 from spantune.data.desk.report import Report
 from spantune.data.desk.tally import Tally
 from spantune.data.reading import Dataset, ReadAs, Stream, open_examples
 from spantune.data.records import Record
+from spantune.data.repair import Cause
 from spantune.data.rows import Made
 from spantune.data.writing import record_line
+from spantune.data.writing.plain import json_text
 from spantune.errors import ConfigError, OutputError
 
 LISTED_ALIKE = 100
@@ -32,7 +35,7 @@ CLEAN, REPAIRS, QUARANTINE, DROPPED, ACCOUNT = (
     "dropped.jsonl",
     "report.json",
 )
-PACE = 1_000  # records between two signs of progress
+OUTCOMES = (CLEAN, REPAIRS, QUARANTINE, DROPPED, ACCOUNT)
 
 
 def check(records: Dataset | Iterable[Record]) -> Report:
@@ -75,48 +78,80 @@ def check_files(
     read_as: ReadAs | None = None,
     fix: str | Path | None = None,
     accept: str | Path | None = None,
-    each: Callable[[Entry], None] | None = None,
-    progress: Callable[[int], None] | None = None,
+    into: list[Entry] | None = None,
+    spare: Sequence[str | Path] = (),
 ) -> Report:
     """Check files as they pass by, in memory that does not grow with their texts.
 
     `fix` names a folder for the outcome: clean.jsonl (every kept and repaired record), repairs.jsonl (each old and new
     value), quarantine.jsonl (records set aside, and references that a repaired record lost, with candidates for a person to
-    choose from), dropped.jsonl and report.json. `accept` names a quarantine file whose choices are taken back. `each` is
-    given the entry of every record; `progress` the number of records read so far. A stream is judged by its first records
-    where `check` looks at all of a file: what its wrong starts have in common, whether its texts carry labels.
+    choose from), dropped.jsonl and report.json. `accept` names a quarantine file whose choices are taken back. `into` is a
+    list that takes the entry of every record; `spare` names more files that must not be written over.
+
+    A file is judged by its first records: whether its texts carry labels, and what its wrong starts have in common; where all
+    of it says otherwise of the starts, it is read a second time.
 
     Raises what `read_examples` raises, `ConfigError` for choices that cannot be used, `OutputError` for a folder that
     cannot be written or already holds somebody's choices.
     """
+    if accept is not None:
+        read_choices(accept)  # what is wrong with them is told before anything is written
+    folder = _claimed(Path(fix), [*sources, *spare, *([accept] if accept is not None else [])]) if fix is not None else None
+    try:
+        report = _passed(sources, read_as, folder, accept, into, {})
+    except _MisjudgedError as error:
+        if into is not None:
+            into.clear()
+        report = _passed(sources, read_as, folder, accept, into, error.causes)
+    if folder is not None:
+        write_text(folder / ACCOUNT, json.dumps(report.as_dict(), indent=2) + "\n")
+    return report
+
+
+class _MisjudgedError(Exception):
+    """The head of a file said something else of its wrong starts than all of it; carries what all of it says."""
+
+    def __init__(self, causes: Mapping[str, Cause | None]) -> None:
+        super().__init__(*causes)
+        self.causes = causes
+
+
+def _passed(
+    sources: Sequence[str | Path],
+    read_as: ReadAs | None,
+    folder: Path | None,
+    accept: str | Path | None,
+    into: list[Entry] | None,
+    known: Mapping[str, Cause | None],
+) -> Report:
+    """One pass over all files. `known` causes are those of a pass before; without them, they are compared at the end."""
     choices = read_choices(accept) if accept is not None else Choices({})
     tally = Tally(LISTED_ALIKE)
     desk = Desk({}, choices)
     streams: list[Stream] = []
     with ExitStack() as files:
         takers: list[Callable[[Entry], None]] = [tally.enter]
-        if fix is not None:
-            takers.append(_written_to(_claimed(Path(fix), sources), files))
-        if each is not None:
-            takers.append(each)
-        entries = _entries(open_examples(sources, read_as), desk, streams)
-        for read, entry in enumerate(entries, start=1):
+        if folder is not None:
+            takers.append(_written_to(folder, files))
+        if into is not None:
+            takers.append(into.append)
+        for entry in _entries(open_examples(sources, read_as), desk, streams, known):
             for take in takers:
                 take(entry)
-            if progress is not None and read % PACE == 0:
-                progress(read)
-    report = tally.report(streams, choices_left=choices.left)
-    if fix is not None:
-        write_text(Path(fix) / ACCOUNT, json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n")
-    return report
+        found = tally.causes()
+        used = {file: outlook.cause for file, outlook in desk.outlooks.items() if outlook.cause is not None}
+        if not known and {file: cause.code for file, cause in found.items()} != {file: one.code for file, one in used.items()}:
+            raise _MisjudgedError({stream.path: found.get(stream.path) for stream in streams})
+    return tally.report(streams, choices_left=choices.left)
 
 
-def _entries(opened: Iterator[Stream], desk: Desk, streams: list[Stream]) -> Iterator[Entry]:
+def _entries(opened: Iterator[Stream], desk: Desk, streams: list[Stream], known: Mapping[str, Cause | None]) -> Iterator[Entry]:
     """The entries of all streams; each stream is judged by its head before its first record is booked."""
     for stream in opened:
         streams.append(stream)
         head = list(islice(stream.made, HEAD))
-        desk.outlooks[stream.path] = look_ahead(one.record for one in head if one.record is not None and one.usable)
+        outlook = look_ahead(one.record for one in head if one.record is not None and one.usable)
+        desk.outlooks[stream.path] = replace(outlook, cause=known[stream.path]) if stream.path in known else outlook
         yield from map(desk.book, chain(head, stream.made))
 
 
@@ -127,31 +162,38 @@ def _written_to(folder: Path, files: ExitStack) -> Callable[[Entry], None]:
     def write(entry: Entry) -> None:
         if entry.record is not None:
             put[CLEAN](record_line(entry.record))
-        if entry.outcome == "quarantined" or (entry.removed and CHOSEN not in {one.code for one in entry.problems}):
+        if entry.outcome == "quarantined" or entry.removed:
             put[QUARANTINE](quarantine_line(entry))
         if entry.outcome == "dropped":
-            put[DROPPED](json.dumps(entry.problems[0].as_dict(), ensure_ascii=False))
+            put[DROPPED](json_text(entry.problems[0].as_dict()))
         for repair in entry.repairs:
-            put[REPAIRS](json.dumps(repair.as_dict(), ensure_ascii=False))
+            put[REPAIRS](json_text(repair.as_dict()))
 
     return write
 
 
-def _claimed(folder: Path, sources: Sequence[str | Path]) -> Path:
-    """The folder, made if need be. Neither the data being read nor a person's choices are written over."""
+def _claimed(folder: Path, read: Sequence[str | Path]) -> Path:
+    """The folder, made if need be. Neither what is read nor a person's choices nor files of others are written over."""
+    for file in map(Path, read):
+        if file.resolve().parent == folder.resolve() and file.name in OUTCOMES:
+            raise ConfigError(
+                f"{file} would be written over while it is needed",
+                expected="a folder of its own",
+                next_move="name another folder",
+            )
     if holds_choices(folder / QUARANTINE):
         raise OutputError(
             f"{folder / QUARANTINE} holds choices that somebody made",
             expected="a folder whose files may be replaced",
             next_move=f"write to another folder, with --accept {folder / QUARANTINE} to take the choices back",
         )
-    for source in map(Path, sources):
-        if source.resolve().parent == folder.resolve() and source.name in (CLEAN, REPAIRS, QUARANTINE, DROPPED, ACCOUNT):
-            raise ConfigError(
-                f"{source} would be written over while it is read",
-                expected="a folder of its own",
-                next_move="name another folder",
-            )
+    there = [name for name in OUTCOMES if (folder / name).exists()]
+    if there and not _is_ours(folder / ACCOUNT):
+        raise OutputError(
+            f"{folder} holds {', '.join(there)}, which no earlier check wrote",
+            expected="a new folder, an empty one, or that of an earlier check",
+            next_move="name another folder",
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -161,3 +203,11 @@ def _claimed(folder: Path, sources: Sequence[str | Path]) -> Path:
             next_move="name another folder",
         ) from error
     return folder
+
+
+def _is_ours(account: Path) -> bool:
+    """Whether this is the report of an earlier check."""
+    try:
+        return "quarantined" in json.loads(account.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False

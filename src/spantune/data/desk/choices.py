@@ -4,7 +4,7 @@ Does not know: why a record is quarantined, what else is booked.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,28 +47,33 @@ class Choice:
 class Choices:
     """The choices of a quarantine file, each taken once, by the record that it was made for."""
 
-    def __init__(self, made: Mapping[Key, Choice]) -> None:
-        self._made = dict(made)
+    def __init__(self, made: Mapping[Key, Sequence[Choice]]) -> None:
+        self._made = {key: list(choices) for key, choices in made.items()}
+        self._refused: list[str] = []
 
     def take(self, record: Record) -> Choice | None:
         """The choice made for this very record, answers included; None where there is none."""
-        return self._made.pop(_key(record), None) if self._made else None
+        made = self._made.get(_key(record)) if self._made else None
+        return made.pop(0) if made else None
+
+    def give_back(self, record: Record) -> None:
+        """The record could not take its choice: spans that its context does not have, answers that cannot be kept."""
+        self._refused.append(record.id)
 
     @property
     def left(self) -> tuple[str, ...]:
-        """Ids of the records that a choice was made for, and that have not come by."""
-        return tuple(name for name, _ in self._made)
+        """Ids of the records that a choice was made for, and that have not come by, or could not take it."""
+        return (*self._refused, *(name for (name, _), made in self._made.items() for _ in made))
 
 
 def applied(record: Record, choice: Choice) -> Record | None:
-    """The record as a person decided; None for one to be dropped."""
-    if choice.word == "drop":
-        return None
+    """The record with the label or answers that a person chose; None where its context does not have them."""
     if isinstance(record, TextExample):
         return record if choice.label is None else replace(record, label=choice.label)
-    if choice.word == "unanswerable":
-        return replace(record, answers=())
-    return replace(record, answers=choice.spans)
+    if choice.word is not None:
+        return replace(record, answers=()) if choice.word == "unanswerable" else record
+    there = all(span.start is not None and record.context.startswith(span.text, span.start) for span in choice.spans)
+    return replace(record, answers=choice.spans) if there else None
 
 
 def quarantine_line(entry: Entry) -> str:
@@ -104,7 +109,7 @@ def read_choices(path: str | Path) -> Choices:
 
     Raises `MissingDataError`, and `ConfigError` that lists every line whose choice cannot be used.
     """
-    made: dict[Key, Choice] = {}
+    made: dict[Key, list[Choice]] = {}
     mistakes: list[str] = []
     for number, line in enumerate(_lines_of(Path(path)), start=1):
         if not line.strip():
@@ -121,7 +126,7 @@ def read_choices(path: str | Path) -> Choices:
         if isinstance(choice, str):
             mistakes.append(f"line {number} ({excerpt(key[0])}): {choice}")
         elif choice is not None:
-            made[key] = choice
+            made.setdefault(key, []).append(choice)
     if mistakes:
         raise ConfigError(
             f"{len(mistakes)} choice{'s' * (len(mistakes) > 1)} in {path} cannot be used:\n"
@@ -160,8 +165,6 @@ def parse_choice(fields: Mapping[str, Any]) -> Choice | str | None:
         return _text_choice(value)
     if "kept" in fields and value in ("keep", "unanswerable"):
         return f'found {describe(value)}, but the record goes on with its other references; "drop" leaves this one out'
-    if value == "keep":
-        value = fields.get("answers") or "unanswerable"
     if isinstance(value, str) and value in WORDS:
         return Choice(word=value)
     spans: list[Span] = []
@@ -170,7 +173,7 @@ def parse_choice(fields: Mapping[str, Any]) -> Choice | str | None:
         if isinstance(span, str):
             return span
         spans.append(span)
-    return Choice(spans=tuple(spans)) if spans else 'an empty list says nothing; write "unanswerable" or "drop"'
+    return Choice(spans=tuple(dict.fromkeys(spans))) if spans else 'an empty list says nothing; write "unanswerable" or "drop"'
 
 
 def _text_choice(value: Any) -> Choice | str:
@@ -184,7 +187,8 @@ def _text_choice(value: Any) -> Choice | str:
 def _span(part: Any, fields: Mapping[str, Any]) -> Span | str:
     """One chosen span: a candidate's number, or a text that stands in the context."""
     if isinstance(part, int) and not isinstance(part, bool):
-        offered = fields.get("candidates") or []
+        offered = fields.get("candidates")
+        offered = offered if isinstance(offered, list) else []
         if not 1 <= part <= len(offered):
             return f"there is no candidate {part}" + (f", only 1 to {len(offered)}" if offered else ": none could be offered")
         part = offered[part - 1]
@@ -196,9 +200,10 @@ def _span(part: Any, fields: Mapping[str, Any]) -> Span | str:
     given = Span(part["text"], start if isinstance(start, int) else None)
     alignment = align(str(fields.get("context", "")), given)
     if alignment.span is None or alignment.outcome != "kept":
-        return f"{excerpt(given.text)} is {alignment.code} in the context" + (
-            "; give its answer_start too" if alignment.code == "ambiguous" else ""
-        )
+        if alignment.code == "ambiguous":
+            return f"{excerpt(given.text)} occurs several times in the context; give its answer_start too"
+        where = "" if given.start is None else f" at {given.start}"
+        return f"the context does not have {excerpt(given.text)}{where}"
     return alignment.span
 
 

@@ -53,8 +53,8 @@ class Entry:
     """What became of one record read.
 
     `record` is the record as it goes on: None unless it was kept or repaired. `before` is the record as it was read: None
-    where the file's text makes no record. `located` counts answers that came without a start, `cut` those that cut
-    the words at both ends and were left, because text and start agree.
+    where the file's text makes no record. `located` counts answers that came without a start, `cut` those that
+    begin or end inside a word and were left, because text and start agree.
     """
 
     outcome: Outcome
@@ -69,7 +69,9 @@ class Entry:
 
     @property
     def removed(self) -> tuple[Span, ...]:
-        """References that could not be aligned, of a record that goes on with its others."""
+        """References that could not be aligned, of a record that goes on with its others; none once a person has chosen."""
+        if any(problem.code == CHOSEN for problem in self.problems):
+            return ()
         return tuple(one.old for one in self.repairs if one.code == REMOVED and isinstance(one.old, Span))
 
     @property

@@ -4,11 +4,11 @@ Does not know: outcomes. A stream is judged by its head, because it passes only 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from spantune.data.records import Record, Span, TextExample
-from spantune.data.repair import NOT_FOUND, Cause, align, causes_of, uncut, weigh
+from spantune.data.repair import MOST_OF, NOT_FOUND, Cause, align, causes_of, uncut, weigh
 
 HEAD = 2_000
 """Records of a stream that are looked at before the first is booked: enough that half of the wrong starts is no accident,
@@ -22,12 +22,14 @@ in 15,000, and text and start agree on it; a tool that shifts its offsets cuts n
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """One file: the systematic cause of its wrong starts, if there is one; whether its answers were sliced with wrong
-    offsets, so that they cut words; whether its texts carry labels.
+    """What one file's records have in common.
+
+    The systematic cause of its wrong starts, if there is one; how far its answers have to be moved because they were sliced
+    with wrong offsets, 0 if they were not; whether its texts carry labels.
     """
 
     cause: Cause | None = None
-    cut: bool = False
+    slip: int = 0
     labelled: bool = False
 
 
@@ -47,7 +49,8 @@ def look_ahead(records: Iterable[Record]) -> Outlook:
     'counted_from_one'
     """
     explained: Counter[str] = Counter()
-    answers = wrong = cut = 0
+    slips: Counter[int] = Counter()
+    answers = wrong = 0
     labelled = False
     for record in records:
         if isinstance(record, TextExample):
@@ -61,8 +64,25 @@ def look_ahead(records: Iterable[Record]) -> Outlook:
                 wrong += 1
                 explained.update(told.causes)
             elif found == given:
-                cut += uncut(record.context, given) is not None
-    return Outlook(weigh(explained, wrong), cut > CUT_SHARE * answers, labelled)
+                slips.update(slip_of(record.context, given))
+    return Outlook(weigh(explained, wrong), common_slip(slips, answers), labelled)
+
+
+def slip_of(context: str, given: Span) -> tuple[int, ...]:
+    """How far an answer that cuts its words has to be moved to be whole: one number, or none for an answer that does not."""
+    whole = uncut(context, given)
+    return () if whole is None or whole.start is None or given.start is None else (whole.start - given.start,)
+
+
+def common_slip(slips: Mapping[int, int], answers: int) -> int:
+    """The slip that the file's answers have in common, 0 for none.
+
+    >>> common_slip({-1: 40, 2: 1}, 100), common_slip({-1: 2}, 100)
+    (-1, 0)
+    """
+    by, most = max(slips.items(), key=lambda row: row[1], default=(0, 0))
+    cut = sum(slips.values())
+    return by if cut > CUT_SHARE * answers and most >= MOST_OF * cut else 0
 
 
 def wrong_start(context: str, given: Span, found: Span | None) -> Wrong | None:

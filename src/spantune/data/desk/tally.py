@@ -12,8 +12,8 @@ from spantune.data.desk.entries import GRAVITY, Entry, Repair, Told
 from spantune.data.desk.report import FileAccount, Finding, Report
 from spantune.data.problems import Problem
 from spantune.data.reading import Source, Stream
-from spantune.data.records import Record, TextExample
-from spantune.data.repair import Cause, weigh
+from spantune.data.records import Example, Record, TextExample
+from spantune.data.repair import NOT_FOUND, Cause, weigh
 
 EXAMPLES = 3  # problems shown with a finding: one could be an accident, three show the pattern
 
@@ -25,6 +25,7 @@ class _OfFile:
     outcomes: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
     wrong: int = 0
+    starts: int = 0
     shown: dict[str, list[Problem]] = field(default_factory=dict)
 
 
@@ -42,9 +43,9 @@ class _Kind:
         return cls(told.problem.file, told.problem.outcome, told.problem.code, told.causes)
 
     @property
-    def alike(self) -> tuple[str, str, str]:
-        """What problems have in common that people would call the same."""
-        return self.file, self.outcome, self.code
+    def alike(self) -> tuple[str, str, str, bool]:
+        """What problems have in common that people would call the same; those that a cause may explain are a kind apart."""
+        return self.file, self.outcome, self.code, bool(self.causes)
 
     def explained(self, causes: Mapping[str, Cause]) -> bool:
         """Whether the cause found for the file says all there is to say."""
@@ -60,7 +61,7 @@ class Tally:
         self.reasons: dict[str, Counter[str]] = {outcome: Counter() for outcome in reversed(GRAVITY)}
         self.listed: list[Told] = []
         self.kinds: Counter[_Kind] = Counter()
-        self.codes: Counter[tuple[str, str, str]] = Counter()
+        self.codes: Counter[tuple[str, str, str, bool]] = Counter()
         self.labels: Counter[str] = Counter()
         self.answers = self.unanswerable = self.unlabelled = self.located = self.removed = self.cut = self.texts = 0
 
@@ -72,6 +73,8 @@ class Tally:
         self.located += entry.located
         self.cut += entry.cut
         self.removed += len(entry.removed)
+        if isinstance(entry.before, Example):
+            of_file.starts += sum(given.start not in (None, NOT_FOUND) for given in entry.before.answers or ())
         for told in entry.told:
             self._tell(told, of_file)
         if entry.record is not None:
@@ -102,6 +105,10 @@ class Tally:
         self.unanswerable += record.is_impossible
         self.unlabelled += record.answers is None
 
+    def causes(self) -> dict[str, Cause]:
+        """The systematic cause of each file's wrong starts, where there is one."""
+        return {file: cause for file, one in self.files.items() if (cause := weigh(one.causes, one.wrong))}
+
     def report(
         self,
         sources: Iterable[Source | Stream] = (),
@@ -113,7 +120,7 @@ class Tally:
     ) -> Report:
         """The sums of all entries so far. What is held in memory, if it is, comes from the caller."""
         totals = sum((one.outcomes for one in self.files.values()), Counter[str]())
-        causes = {file: cause for file, one in self.files.items() if (cause := weigh(one.causes, one.wrong))}
+        causes = self.causes()
         problems = tuple(told.problem for told in self.listed if not _Kind.of(told).explained(causes))
         kinds: dict[str, Counter[str]] = {}
         for kind, count in self.kinds.items():
@@ -146,9 +153,8 @@ class Tally:
 
     def _finding(self, file: str, cause: Cause) -> Finding:
         one = self.files[file]
-        return Finding(
-            file, cause.code, cause.sentence, one.causes[cause.code], one.wrong, tuple(one.shown.get(cause.code, ()))
-        )
+        shown = tuple(one.shown.get(cause.code, ()))
+        return Finding(file, cause.code, cause.sentence, one.causes[cause.code], one.wrong, one.starts, shown)
 
     def _account(self, source: Source | Stream) -> FileAccount:
         outcomes = self.files[source.path].outcomes

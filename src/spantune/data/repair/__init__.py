@@ -6,12 +6,13 @@ Does not know: records, files.
 
 from spantune.data.repair.alignment import Alignment, align, mended
 from spantune.data.repair.candidates import Candidate, candidates
-from spantune.data.repair.causes import CAUSES, NOT_FOUND, Cause, causes_of, weigh
+from spantune.data.repair.causes import CAUSES, MOST_OF, NOT_FOUND, Cause, causes_of, weigh
 from spantune.data.repair.telling import REASONS, reason, repair_flaw, unaligned_flaw
-from spantune.data.repair.words import cuts_word, uncut
+from spantune.data.repair.words import cuts_word, uncut, unslipped
 
 __all__ = [
     "CAUSES",
+    "MOST_OF",
     "NOT_FOUND",
     "REASONS",
     "Alignment",
@@ -26,5 +27,6 @@ __all__ = [
     "repair_flaw",
     "unaligned_flaw",
     "uncut",
+    "unslipped",
     "weigh",
 ]

@@ -13,7 +13,8 @@ from typing import Literal
 from spantune.data.records import Span
 from spantune.data.repair.causes import CAUSES, NOT_FOUND, Cause
 from spantune.data.repair.forms import FORMS, SEVERAL, Form, in_form, weight
-from spantune.data.repair.words import cuts_word, uncut
+from spantune.data.repair.layers import fold
+from spantune.data.repair.words import cuts_word, inside_word, uncut
 
 NEAR = 3
 """How many characters a wrong start may be off for the nearest of several occurrences to be believed.
@@ -28,6 +29,12 @@ ACCIDENT = 0.05
 EDGES = " \t\n\r\u00a0.,;:!?…。，、；：！？．\"'“”‘’„«»「」『』《》()[]（）【】"
 """White space and punctuation that may be missing in the context. No sign that changes what is said: not -, % or $."""
 
+
+REACH = 3
+"""How many times longer an answer may be in the context's form: '&amp;' for '&', 'ﬁ' for 'fi', runs of white space."""
+
+BELIEVED = 2
+"""Letters or digits that an answer must have to be believed in another form at the start that is given: 'R&D' for 'R&amp;D'."""
 
 MOST_SIGNS = 8
 """Signs that are taken off one by one; of more, such as a line of dots, all or none."""
@@ -88,7 +95,7 @@ def align(context: str, given: Span, cause: Cause | None = None) -> Alignment:
             return Alignment(None, "ambiguous", "quarantined")
         if spans:
             return mended(context, Alignment(spans[0], step.code, step.outcome))
-    return Alignment(None, "absent", "quarantined")
+    return Alignment(None, "ambiguous" if given.text.strip() in context else "absent", "quarantined")
 
 
 def mended(context: str, alignment: Alignment) -> Alignment:
@@ -117,19 +124,17 @@ def located(context: str, given: Span) -> Sequence[Span]:
 def exact_elsewhere_unique(context: str, given: Span) -> Sequence[Span]:
     """The only occurrence, wherever the wrong start pointed."""
     first_two = tuple(islice(occurrences(context, given.text), 2))
-    return first_two if len(first_two) == 1 else ()
+    return first_two if len(first_two) == 1 and _stands_alone(context, first_two[0]) else ()
 
 
 def exact_elsewhere_nearest(context: str, given: Span) -> Sequence[Span]:
     """The one of several occurrences that lies within `NEAR` characters of the wrong start, and nearer than any other."""
     if given.start is None or given.start == NOT_FOUND:
         return ()
-    for distance in range(NEAR + 1):
-        places = {given.start - distance, given.start + distance}
-        hits = [Span(given.text, place) for place in places if place >= 0 and context.startswith(given.text, place)]
-        if hits:
-            return hits
-    return ()
+    places = range(max(given.start - NEAR, 0), given.start + NEAR + 1)
+    hits = [Span(given.text, place) for place in places if context.startswith(given.text, place)]
+    whole = [hit for hit in hits if not cuts_word(context, hit)]  # 'is' at 3 in 'This is' is the word, not the end of one
+    return _nearest(whole or hits, given.start)
 
 
 def counted_otherwise(code: str, context: str, given: Span) -> Sequence[Span]:
@@ -145,13 +150,23 @@ def counted_otherwise(code: str, context: str, given: Span) -> Sequence[Span]:
 
 def occurs_often(context: str, given: Span) -> Sequence[Span]:
     """The first two of several occurrences: no step so far could decide."""
-    return tuple(islice(occurrences(context, given.text), 2))
+    first_two = tuple(islice(occurrences(context, given.text), 2))
+    return first_two if len(first_two) > 1 else ()
 
 
 def edges_trimmed(context: str, given: Span) -> Sequence[Span]:
     """The answer without the white space at its edges."""
     text = given.text.strip()
     return () if text == given.text else _trimmed(context, given, text)
+
+
+def at_start(code: str, context: str, given: Span) -> Sequence[Span]:
+    """What the context says at the very start that is given, where it differs from the answer in this form alone.
+
+    Text and start agree on it, so it is surer than the same letters somewhere else.
+    """
+    there = _at_start(context, given)
+    return (there[1],) if there and there[0] == code else ()
 
 
 def same_in(form: Form, context: str, given: Span) -> Sequence[Span]:
@@ -186,6 +201,8 @@ def spreadsheet_number(context: str, given: Span) -> Sequence[Span]:
 
 STEPS: tuple[Step, ...] = (
     Step("located", "kept", located),
+    *(Step(form.code, "repaired", partial(at_start, form.code)) for form in FORMS),
+    Step("edge_punctuation", "repaired", partial(at_start, "edge_punctuation")),
     Step("exact_elsewhere_unique", "repaired", exact_elsewhere_unique),
     Step("exact_elsewhere_nearest", "repaired", exact_elsewhere_nearest),
     *(Step(code, "repaired", partial(counted_otherwise, code)) for code in CAUSES),
@@ -204,6 +221,14 @@ def occurrences(context: str, text: str) -> Iterator[Span]:
     while start >= 0:
         yield Span(text, start)
         start = context.find(text, start + 1)
+
+
+def _stands_alone(context: str, span: Span) -> bool:
+    """Whether a span is no part of a word ('man' in 'woman'), or the head of a long enough one ('Norman|s'), or mended."""
+    if not cuts_word(context, span) or uncut(context, span) is not None:
+        return True
+    assert span.start is not None
+    return not inside_word(context, span.start) and weight(span.text) >= SEVERAL.letters
 
 
 def _trimmed(context: str, given: Span, text: str) -> Sequence[Span]:
@@ -241,6 +266,24 @@ def _without_edges(text: str) -> Iterator[str]:
     yield from (text[begin:] for begin in range(1, min(start, MOST_SIGNS) + 1))
     if start or end < len(text):
         yield text[start:end]
+
+
+@lru_cache(maxsize=2)  # every form's step asks this of one answer in turn
+def _at_start(context: str, given: Span) -> tuple[str, Span] | None:
+    start = given.start
+    if start is None or not 0 <= start < len(context) or given.text != given.text.strip():
+        return None
+    part = context[start : start + REACH * len(given.text) + REACH]
+    for text, code in ((given.text, None), (given.text.strip(EDGES), "edge_punctuation")):
+        sought = fold(text, SEVERAL.folds).text.strip()
+        if weight(sought) < BELIEVED or not fold(part, SEVERAL.folds).text.startswith(sought):
+            continue
+        for form in FORMS:
+            first = next(in_form(form, part, text), None)
+            if first is not None and first.start == 0:
+                span = Span(first.text, start)
+                return None if cuts_word(context, span) else (code or form.code, span)
+    return None
 
 
 @lru_cache(maxsize=2)  # every cause's step asks this of one answer in turn

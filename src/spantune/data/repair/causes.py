@@ -15,6 +15,9 @@ from spantune.data.repair.layers import Fold, folded_context
 FEWEST = 5
 """Wrong starts that a cause must explain: four that agree can be an annotator's habit on one page."""
 
+MOST_OF = 0.8
+"""The share of a file's wrong starts that a cause must explain: slips to either side make half of them 'count from 1'."""
+
 MOST_SHIFT = 300
 """The largest constant shift that is a cause, in characters: a long title that was cut off. Others are chance or edits."""
 
@@ -133,16 +136,16 @@ def weigh(counts: Mapping[str, int], wrong: int) -> Cause | None:
     """The systematic cause, if there is one, of the wrong starts of a file (or of a context).
 
     In: how many wrong starts each code of `causes_of` explains, and of how many wrong starts it is known what they
-    should have been. Out: the cause that explains the most, if it explains at least `FEWEST` and half of them; of
+    should have been. Out: the cause that explains the most, if it explains at least `FEWEST` and `MOST_OF` of them; of
     several, the simplest.
 
-    >>> weigh({"counted_in_bytes": 40, "counted_from_one": 40, "shifted_by_3": 2}, wrong=60).code
+    >>> weigh({"counted_in_bytes": 40, "counted_from_one": 40, "shifted_by_3": 2}, wrong=45).code
     'counted_from_one'
     >>> weigh({"counted_from_one": 40}, wrong=100) is None
     True
     """
     most = max(counts.values(), default=0)
-    if most < FEWEST or most * 2 < wrong:
+    if most < FEWEST or most < MOST_OF * wrong:
         return None
     code = min((code for code, count in counts.items() if count == most), key=_simplicity)
     return cause_named(code)

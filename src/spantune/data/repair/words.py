@@ -70,6 +70,22 @@ def uncut(context: str, span: Span) -> Span | None:
     return Span(context[start + right[0] : end + right[0]], start + right[0])
 
 
+def unslipped(context: str, span: Span, by: int) -> Span | None:
+    """The span, moved as all of its file's have to be, where it is not whole and becomes whole by that.
+
+    >>> unslipped("in October 1973 they met", Span("ctober 1973 ", 4), -1)
+    Span(text='October 1973', start=3)
+    >>> unslipped("in October 1973 they met", Span("October 1973", 3), -1) is None
+    True
+    """
+    if span.start is None:
+        return None
+    start, end = span.start + by, span.end + by
+    if _is_whole(context, span.start, span.end) or not _is_whole(context, start, end):
+        return None
+    return Span(context[start:end], start)
+
+
 def _is_cut(context: str, place: int) -> bool:
     if not 0 < place < len(context) or not context[place].isalpha():
         return False
