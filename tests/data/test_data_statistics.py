@@ -249,6 +249,12 @@ def test_texts_that_are_there_twice_and_those_with_two_labels_are_counted():
     assert (unlabelled.unlabelled, unlabelled.contradicting) == (1, 0)
 
 
+def test_one_unlabelled_text_does_not_hide_that_others_contradict_each_other():
+    """Previously a single text without a label made the count of contradictions 0."""
+    rows = [TextExample("1", "Hello", "a"), TextExample("2", "hello", "b"), TextExample("3", "Hey", None)]
+    assert statistics(rows).texts.contradicting == 1
+
+
 # -- all of it
 
 

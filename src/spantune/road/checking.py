@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spantune.data import (
+    Dataset,
     DuplicateReport,
     Entry,
     LeakReport,
@@ -76,7 +77,12 @@ def check_data(
                 expected="a name that ends in .html",
                 next_move=f"write to {Path(sheet).with_suffix('.html')}",
             )
-        check_target(sheet, [*data, *against])
+        if fix is None or Path(sheet).parent != Path(fix):  # a folder that will be made
+            check_target(sheet, [*data, *against])
+    elif model is not None:
+        raise ConfigError(
+            f"a model, {model!r}, without a data sheet", expected="--model beside --sheet", next_move="add --sheet FILE.html"
+        )
     entries: list[Entry] = []
     wanted = bool(against or duplicates or sheet is not None)
     with working(watch, "checking"):
@@ -85,7 +91,7 @@ def check_data(
     leaks = within = description = None
     if against:
         with working(watch, "looking for leaks"):
-            test = read_files(against, read_as)
+            test = _test_data(against, read_as)
             if test.task != report.task:
                 raise UnknownShapeError(
                     f"{', '.join(map(str, against))} is for the task {test.task!r}, {_title(data)} for {report.task!r}",
@@ -105,6 +111,16 @@ def check_data(
         whole = replace(report, examples=tuple(records), repairs=repairs)
         write_text(sheet, description.sheet(whole, remarks, _title(data)))
     return Checked(report, leaks, within if duplicates else None, description, None if description is None else str(sheet))
+
+
+def _test_data(against: Sequence[str | Path], read_as: ReadAs | None) -> Dataset:
+    """Test data, read as the data is where that fits it, and recognised where it does not."""
+    try:
+        return read_files(against, read_as)
+    except (ConfigError, UnknownShapeError):
+        if read_as is None:
+            raise
+        return read_files(against, ReadAs(encoding=read_as.encoding))
 
 
 def _title(data: Sequence[str | Path]) -> str:

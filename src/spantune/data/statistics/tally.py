@@ -169,7 +169,8 @@ class _Texts:
         self._labels: Counter[str] = Counter()
         self._sizes = Sizes()
         self._texts = array("Q")
-        self._labelled = array("Q")  # a hash of text and label for each labelled text
+        self._labelled = array("Q")  # a hash of each labelled text
+        self._pairs = array("Q")  # and one of it with its label
 
     def add(self, record: TextExample) -> None:
         self.count += 1
@@ -180,7 +181,8 @@ class _Texts:
             self._unlabelled += 1
         else:
             self._labels[record.label] += 1
-            self._labelled.append(text_hash(f"{text} {record.label}"))
+            self._labelled.append(text)
+            self._pairs.append(text_hash(f"{text} {record.label}"))
 
     @property
     def different(self) -> int:
@@ -189,15 +191,13 @@ class _Texts:
     def told(self) -> TextFacts:
         labels = _counted(self._labels)
         repeated = _repeated(self._texts)
-        # Unlabelled texts contradict nothing: every text with n labels is there n times among the pairs.
-        extra = len(set(self._labelled)) - self.different if not self._unlabelled else 0
         return TextFacts(
             texts=self.count,
             unlabelled=self._unlabelled,
             labels=labels,
             imbalance=labels[0].count / labels[-1].count if labels else None,
             repeated=repeated,
-            contradicting=extra,
+            contradicting=len(set(self._pairs)) - len(set(self._labelled)),  # a text with n labels is there n times
             lengths=self._sizes.told(),
         )
 
