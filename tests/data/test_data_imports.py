@@ -1,13 +1,15 @@
 """Exports of annotation tools and of shared tasks: what each of their values becomes."""
 
+import csv
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spantune.data import Span, check, read_examples
+from spantune.data import Example, Span, check, read_examples, write_examples
 from spantune.data.rows import Origin, Row
 from spantune.data.shapes import SHAPES, recognise
 from spantune.data.shapes.columns import planner
@@ -392,3 +394,44 @@ def test_no_row_of_any_form_ends_in_a_traceback(shape, rows):
     for number, row in enumerate([*rows, [rows], None]):
         for made in convert(Row(f"[{number}]", row), Origin("a.json")):
             assert made.record is not None or made.problems
+
+
+def test_a_table_with_answers_is_not_taken_for_a_tools_export_by_the_names_beside_them(tmp_path):
+    """Previously fields such as 'annotation_id' or 'x.responses' made each question unanswerable, without a word."""
+    for fields in ((("annotation_id", 3), ("lead_time", 2.5)), (("x.responses", "y"),), (("a", 1), ("a-suggestion", 2))):
+        known = Example("1", "Who?", "It was Ada.", (Span("Ada", 7),), fields=fields)
+        write_examples([known], tmp_path / "rows.jsonl")
+        (again,) = read_examples(tmp_path / "rows.jsonl")
+        assert replace(again, place=None) == known
+
+
+def test_the_table_that_label_studio_exports_holds_its_regions_in_cells(tmp_path):
+    """Previously the CSV export was read as JSON-MIN whose cells hold nothing, and each question became unanswerable."""
+    regions = json.dumps([{"start": 7, "end": 10, "text": "Ada", "labels": ["Answer"]}])
+    with (tmp_path / "export.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["annotation_id", "lead_time", "question", "text", "answer"])
+        table.writerow([1, 2.5, "Who?", "It was Ada.", regions])
+    (record,) = read_examples(tmp_path / "export.csv")
+    assert record.answers == (Span("Ada", 7),)
+
+
+@pytest.mark.parametrize("kind", ["textarea", "choices", "relation"])
+def test_an_annotation_that_holds_something_else_than_a_span_does_not_mean_that_there_is_no_answer(tmp_path, kind):
+    """Previously only its spans were looked at, and the question became unanswerable."""
+    result = {"type": kind, "from_name": "answer", "to_name": "text", "value": {"text": ["1843"]}}
+    task = {"id": 1, "data": {"question": "When?", "text": "In 1843."}, "annotations": [{"result": [result]}]}
+    (tmp_path / "tasks.json").write_text(json.dumps([task]))
+    report = check(read_examples(tmp_path / "tasks.json"))
+    assert (report.quarantined, report.problems[0].code) == (1, "annotation_without_span")
+
+
+def test_an_answer_that_mrqa_did_not_detect_is_looked_for_and_not_lost(tmp_path):
+    """Previously an empty list of detected answers made the question unanswerable, whatever its answers were."""
+    asked = [
+        {"qid": str(n), "question": "When?", "answers": [text], "detected_answers": []}
+        for n, text in enumerate(["1843", "1845"])
+    ]
+    (tmp_path / "mrqa.jsonl").write_text(json.dumps({"context": "It was 1843.", "qas": asked}))
+    report = check(read_examples(tmp_path / "mrqa.jsonl"))
+    assert (report.kept, report.quarantined, report.examples[0].answers) == (1, 1, (Span("1843", 7),))

@@ -17,7 +17,7 @@ from spantune.data.shapes.columns import ROLES, Planner
 from spantune.data.shapes.flat import question_lacks
 from spantune.data.shapes.making import broken, fields_of, plain_value
 from spantune.data.shapes.shape import Convert, Seen, seen
-from spantune.data.shapes.tool import annotated_question, annotated_text, objects, sliced
+from spantune.data.shapes.tool import annotated_question, annotated_text, has_own_answers, objects, sliced
 
 RESPONSES = ".responses"
 SUGGESTION = "-suggestion"
@@ -101,6 +101,8 @@ def _signs(found: Seen) -> bool:
     nested = any(isinstance(row.get("fields"), dict) for row in found.rows)
     if nested and {"responses", "suggestions"} & set(found.names):
         return True
+    if has_own_answers(found):
+        return False
     return any(name.endswith(RESPONSES) or f"{name}{SUGGESTION}" in found.names for name in found.names)
 
 

@@ -7,11 +7,12 @@ repairs them. Regions of HTML are placed by XPath: only their text and, where it
 What Label Studio keeps for itself (dates, projects, users) is left out; `data` and `meta` stay.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spantune.data.problems import Flaw
+from spantune.data.problems import Flaw, describe, excerpt
 from spantune.data.records import Fields, Place, Span
 from spantune.data.rows import Made, Origin, Row
 from spantune.data.shapes.annotations import Marked, misplaced_flaw
@@ -19,7 +20,7 @@ from spantune.data.shapes.columns import Planner
 from spantune.data.shapes.flat import question_lacks
 from spantune.data.shapes.making import broken, fields_of, plain_value
 from spantune.data.shapes.shape import Convert, Seen
-from spantune.data.shapes.tool import annotated_question, annotated_text, objects, sliced
+from spantune.data.shapes.tool import annotated_question, annotated_text, has_own_answers, objects, sliced
 
 BOOKKEEPING = ("annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement")
 """What JSON-MIN adds to a row beside the data and the annotations."""
@@ -96,8 +97,9 @@ def label_reader(plan: Planner) -> Convert:
 
 def min_signs(seen: Seen) -> bool:
     """JSON-MIN is known by the columns that it adds; with spans or a question, for choices are a column like any other."""
-    found = {"annotation_id", "lead_time"} <= set(seen.names)
-    return found and ("question" in seen.roles or any(_is_regions(value) for row in seen.rows for value in row.values()))
+    found = {"annotation_id", "lead_time"} <= set(seen.names) and not has_own_answers(seen)
+    regions = any(_is_regions(_decoded(value)) for row in seen.rows for value in row.values())
+    return found and ("question" in seen.roles or regions)
 
 
 def min_reader(plan: Planner) -> Convert:
@@ -107,10 +109,11 @@ def min_reader(plan: Planner) -> Convert:
         if not isinstance(row.value, dict):
             yield broken(origin, row.where, "an object with 'question' and 'context'", row.value)
             return
-        data = {name: value for name, value in row.value.items() if name not in BOOKKEEPING and not _is_regions(value)}
+        fields = {name: _decoded(value) for name, value in row.value.items()}
+        data = {name: value for name, value in fields.items() if name not in BOOKKEEPING and not _is_regions(value)}
         own = plan(tuple(data))
         context = data.get(own.roles.get("context", "context"))
-        regions = [one for value in row.value.values() if _is_regions(value) for one in value]
+        regions = [one for value in fields.values() if _is_regions(value) for one in value]
         read = _read({"result": [{"value": one} for one in regions]}, context)
         made = annotated_question(data, own, Place(origin.file, row.where), origin, [read.marked], False, ())
         yield _with_flaws(made, read.flaws)
@@ -162,7 +165,20 @@ def _read(annotation: Mapping[str, Any], context: Any) -> _Read:
             flaws.append(misplaced_flaw(value))
         else:
             spans.append(span)
+    if annotation.get("result") and not spans and not flaws:  # an empty result alone says that there is no answer
+        flaws.append(_without_span(annotation))
     return _Read(Marked(tuple(spans), _is_skipped(annotation)), tuple(others), tuple(flaws))
+
+
+def _without_span(annotation: Mapping[str, Any]) -> Flaw:
+    kinds = dict.fromkeys(str(item.get("type")) for item in objects(annotation.get("result")))
+    return Flaw(
+        "annotation_without_span",
+        "quarantined",
+        f"an annotation marks no span, but holds {', '.join(map(excerpt, kinds)) or describe(annotation.get('result'))}",
+        "a marked span; or an empty result for a question without an answer",
+        "mark the answer in the text, or choose what it is with --accept",
+    )
 
 
 def _span(value: Mapping[str, Any], context: Any) -> Span | None:
@@ -177,6 +193,17 @@ def _span(value: Mapping[str, Any], context: Any) -> Span | None:
 
 def _filled_in(value: Any) -> str | int | float | bool:
     return plain_value(value[0] if isinstance(value, list) and len(value) == 1 else value)
+
+
+def _decoded(value: Any) -> Any:
+    """A list of regions that a table's cell spells out, as the CSV export does; anything else as it is."""
+    if not isinstance(value, str) or not value.startswith("[{"):
+        return value
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return found if _is_regions(found) else value
 
 
 def _is_regions(value: Any) -> bool:

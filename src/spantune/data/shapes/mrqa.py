@@ -51,6 +51,8 @@ def _question(question: Mapping[str, Any], context: Any) -> dict[str, Any]:
     detected = kept.pop("detected_answers")
     spans = [one for answer in _list(detected) for one in _spans(answer, context)]
     raw = [text for text in _list(kept.pop("answers", None)) if isinstance(text, str)]
+    if not spans and raw:  # not detected is not the same as no answer: the check looks for them
+        return kept | {"answers": raw}
     found = [span.get("text") for span in spans if isinstance(span, dict)]
     other = [text for text in raw if text not in found]
     return (

@@ -15,6 +15,7 @@ from spantune.data.shapes.annotations import Agreed, Marked, agree
 from spantune.data.shapes.columns import Plan
 from spantune.data.shapes.flat import labelled_text
 from spantune.data.shapes.making import document_of, example
+from spantune.data.shapes.shape import Seen
 
 
 def annotated_question(
@@ -73,3 +74,9 @@ def annotated_text(data: dict[str, Any], plan: Plan, place: Place, origin: Origi
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects in a list; none where there is no list."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def has_own_answers(found: Seen) -> bool:
+    """Whether rows give their answers as texts and starts, so that a tool's column beside them is but a field."""
+    column = found.roles.get("answers", "")
+    return "starts" in found.roles or any(isinstance(row.get(column), dict) and "text" in row[column] for row in found.rows)
