@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spantune.data import Span, read_examples
+from spantune.data import Span, read_examples, write_examples
 from spantune.data.shapes import parse_columns, written_columns
 from spantune.data.shapes.columns import FORCED_ROLES
 from spantune.errors import ConfigError, UnknownShapeError
@@ -142,9 +142,53 @@ def test_values_that_no_field_can_hold_become_texts(tmp_path):
     file = tmp_path / "a.json"
     deep = "[" * 200 + "]" * 200
     file.write_text(f'[{{"question": "Who?", "context": "It.", "big": 1e999, "deep": {deep}}}]')
-    assert read_examples(file)[0].fields == (("big", "inf"), ("deep", deep))
+    assert read_examples(file)[0].fields == (("big", "Infinity"), ("deep", deep))
 
 
 def test_a_table_that_says_nothing_in_either_column_is_unlabelled(read):
     rows = [{"question": "Who?", "context": LONG, "answers": "", "is_impossible": flag} for flag in ("", None, True)]
     assert [record.answers for record in read(rows)] == [None, None, ()]
+
+
+def test_the_column_of_starts_is_proposed_too(read):
+    """Previously it was left out, and the places of the answers were lost to whoever copied the proposal."""
+    row = {"Q": "Who?", "Body": LONG, "Reply": "Ada", "Year": 1843}
+    for starts in ([7, 8], ["7", "7"], [7.0, None]):
+        with pytest.raises(UnknownShapeError) as caught:
+            read([row | {"Pos": start} for start in starts])
+        assert caught.value.next_move.endswith("question=Q,context=Body,answers=Reply,starts=Pos")
+    with pytest.raises(UnknownShapeError) as caught:
+        read([row | {"Pos": 20}])
+    assert caught.value.next_move.endswith("answers=Reply")
+
+
+@pytest.mark.parametrize("long", ["", " It was a long winter, and nobody else could have done it by then."])
+def test_a_table_without_a_header_is_told_as_such(tmp_path, long):
+    """Previously its first record was taken for names, and a mapping of those was proposed."""
+    table = tmp_path / "a.csv"
+    table.write_text(f'Who?,"{LONG}{long}",Ada\nWhen?,"{LONG}",1843\n')
+    with pytest.raises(UnknownShapeError, match="it seems to have no header") as caught:
+        read_examples(table)
+    assert "question,context,answer" in caught.value.next_move
+    table.write_text(f'Answerable?,Body\nyes,"{LONG}"\n')
+    with pytest.raises(UnknownShapeError) as caught:
+        read_examples(table)
+    assert "no header" not in caught.value.found
+
+
+@pytest.mark.parametrize(("written", "kept"), [("NaN", "NaN"), ("1e999", "Infinity"), ("-Infinity", "-Infinity")])
+def test_numbers_that_json_knows_not_are_fields_as_texts(tmp_path, written, kept):
+    """Previously NaN vanished from the fields, and 1e999 became 'inf'."""
+    file = tmp_path / "a.json"
+    file.write_text(f'[{{"question": "Who?", "context": "It.", "x": {written}, "in": [{written}]}}]')
+    assert read_examples(file)[0].fields == (("x", kept), ("in", f"[{kept}]"))
+
+
+def test_half_a_character_in_a_field_is_kept_as_its_escape(read, tmp_path):
+    """Previously it could be read, and ended the writing."""
+    row = {"question": "Who?", "context": LONG, "\ud800": "\ud801", "fields": {"\ud802": 1}, "in": ["\ud803"]}
+    dataset = read([row])
+    assert dataset[0].fields == (("\\ud800", "\\ud801"), ("\\ud802", 1), ("in", '["\\ud803"]'))
+    for name in ("a.jsonl", "a.csv", "out.json"):
+        write_examples(dataset.records, tmp_path / name)
+        assert read_examples(tmp_path / name)[0].fields

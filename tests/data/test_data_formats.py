@@ -5,11 +5,13 @@ import datetime
 import gzip
 import io
 import json
+import re
 import sys
+import zipfile
 
 import pytest
 
-from spantune.data import read_examples
+from spantune.data import Span, read_examples
 from spantune.data.files import FORMATS, open_rows
 from spantune.errors import ConfigError, EmptyDataError, MissingDataError, MissingExtraError, UnreadableDataError
 
@@ -185,7 +187,7 @@ def test_a_broken_line_costs_one_record(tmp_path):
 
 
 def test_no_line_of_a_jsonl_file_parses(tmp_path):
-    with pytest.raises(UnreadableDataError, match=r"no line of .* is JSON; line 1, column 1"):
+    with pytest.raises(UnreadableDataError, match=r"no line of .* is JSON; line 1: Expecting value at column 1"):
         read_examples(save(tmp_path / "a.jsonl", "one\ntwo\n"))
 
 
@@ -391,3 +393,70 @@ def test_a_missing_extra_gives_the_install_line(tmp_path, monkeypatch, module, s
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=r"pip install 'spantune\["):
         read_examples(source)
+
+
+def test_a_formula_without_a_stored_value_is_told(tmp_path):
+    """Previously the cell was empty, and its question unanswerable, without a word."""
+    rows = [TABLE[0], TABLE[1], ["2", "Who?", "It was Ada.", '="A"&"da"', 7]]
+    told = r"cell 'D3' of the sheet 'S' is a formula(?s:.*)LibreOffice"
+    with pytest.raises(UnreadableDataError, match=told):
+        read_examples(save(tmp_path / "a.xlsx", excel_bytes(("S", rows))))
+    with pytest.raises(UnreadableDataError, match="cell 'A2'"):
+        read_examples(save(tmp_path / "b.xlsx", excel_bytes(("S", [["question", "context"], ["=A1", "=B1"]]))))
+
+
+@pytest.mark.parametrize(("stored", "answer"), [("<v>Ada</v>", "Ada"), ("<v></v>", None)])
+def test_a_formula_with_its_value_is_read_even_if_it_makes_nothing(tmp_path, stored, answer):
+    rows = [["question", "context", "answer"], ["Who?", "It was Ada.", '="A"&"da"']]
+    packed = io.BytesIO(excel_bytes(("S", rows)))
+    with zipfile.ZipFile(packed) as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.startswith("xl/worksheets/"):
+                assert b'<c r="C2"><f>' in content
+                content = content.replace(b'<c r="C2"><f>', b'<c r="C2" t="str"><f>')
+                content = re.sub(rb"</f><v ?/>|</f><v></v>|</f>", b"</f>" + stored.encode(), content)
+            new.writestr(name, content)
+    (record,) = read_examples(tmp_path / "a.xlsx")
+    assert record.answers == (() if answer is None else (Span(answer),))
+
+
+def test_a_line_that_holds_an_empty_list_is_counted(tmp_path):
+    """Previously it was in no count at all."""
+    lines = [json.dumps(RECORD), "[]", json.dumps({"data": []})]
+    dataset = read_examples(save(tmp_path / "a.jsonl", "\n".join(lines)))
+    assert dataset.read == 3
+    assert [(p.where, p.code, p.outcome) for p in dataset.problems] == [
+        ("line 2", "not_a_record", "dropped"),
+        ("line 3", "not_a_record", "dropped"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"question": "Wh\to?"}', "Invalid control character at (line 1, )?column 17, in"),
+        ('{"question": "Who?', "Unterminated string starting at (line 1, )?column 14, in"),
+        ("[" * 100_000, "(line 1: the line|a.json) nests its brackets too deep"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_what_is_wrong_with_json_reads_as_a_sentence(tmp_path, suffix, content, told):
+    """Previously it read "Invalid control character at, in" and "line 1, it nests its brackets too deep"."""
+    with pytest.raises(UnreadableDataError, match=told):
+        read_examples(save(tmp_path / f"a{suffix}", content))
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+@pytest.mark.parametrize("form", ["{}", "[{}]", "[{},\n{}]"])
+def test_a_file_of_nothing_but_a_repeated_field_names_the_field(tmp_path, suffix, form):
+    """Previously the file was said to have no columns."""
+    twice = '{"question": "Who?", "context": "Ada.", "answer": "Ada", "answer": "Bob"}'
+    with pytest.raises(UnreadableDataError, match="'answer' stands more than once: 'Ada' and 'Bob'"):
+        read_examples(save(tmp_path / f"a{suffix}", form.replace("{}", twice)))
+
+
+def test_ids_made_from_places_hold_no_commas(tmp_path):
+    """Previously a row of a workbook went by names such as 'Sheet,-row-2'."""
+    rows = [["question", "context", "answer"], ["Who?", "It was Ada.", "Ada"]]
+    assert read_examples(save(tmp_path / "a.xlsx", excel_bytes(("My sheet", rows))))[0].id == "My-sheet-row-2"

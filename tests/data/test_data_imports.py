@@ -419,7 +419,7 @@ def test_the_table_that_label_studio_exports_holds_its_regions_in_cells(tmp_path
 @pytest.mark.parametrize("kind", ["textarea", "choices", "relation"])
 def test_an_annotation_that_holds_something_else_than_a_span_does_not_mean_that_there_is_no_answer(tmp_path, kind):
     """Previously only its spans were looked at, and the question became unanswerable."""
-    result = {"type": kind, "from_name": "answer", "to_name": "text", "value": {"text": ["1843"]}}
+    result = {"type": kind, "from_name": "remark", "to_name": "text", "value": {"text": ["1843"]}}
     task = {"id": 1, "data": {"question": "When?", "text": "In 1843."}, "annotations": [{"result": [result]}]}
     (tmp_path / "tasks.json").write_text(json.dumps([task]))
     report = check(read_examples(tmp_path / "tasks.json"))
@@ -435,3 +435,39 @@ def test_an_answer_that_mrqa_did_not_detect_is_looked_for_and_not_lost(tmp_path)
     (tmp_path / "mrqa.jsonl").write_text(json.dumps({"context": "It was 1843.", "qas": asked}))
     report = check(read_examples(tmp_path / "mrqa.jsonl"))
     assert (report.kept, report.quarantined, report.examples[0].answers) == (1, 1, (Span("1843", 7),))
+
+
+def test_an_answer_that_was_typed_is_an_answer_without_a_place(read):
+    """Previously only marked spans counted, and the question became unanswerable."""
+    typed = {"type": "textarea", "from_name": "answer", "to_name": "text", "value": {"text": ["1843"]}}
+    dataset = read([task(annotation(typed)), task(annotation(region(7, 10, "Ada"), typed))])
+    assert [record.answers for record in dataset] == [(Span("1843"),), (Span("Ada", 7),)]
+    assert ("answer" in dict(dataset[0].fields), dict(dataset[1].fields)["answer"]) == (False, "1843")
+    assert check(dataset).examples[0].answers == (Span("1843", 28),)
+    parts = typed | {"value": {"text": ["Ada", "1843"]}}
+    assert codes(read([task(annotation(parts))])) == [("answer_in_several_spans", "quarantined")]
+
+
+def test_an_answer_that_was_typed_stands_in_a_column_of_json_min(read):
+    """Previously the column was left out without a word, and the question became unanswerable."""
+    row = {"text": CONTEXT, "question": "When?", "annotator": 1, "annotation_id": 8, "lead_time": 2.5, "answer": "1843"}
+    dataset = read([row, row | {"answer": ""}, row | {"answer": 1843}])
+    assert dataset.sources[0].shape == "label-studio-min"
+    assert [record.answers for record in dataset] == [(Span("1843"),), ()]
+    assert codes(dataset) == [("annotation_without_span", "quarantined")]
+
+
+@pytest.mark.parametrize("bad", [["a", "b", "c"], [7, 10], 7, None])
+def test_a_malformed_span_of_doccano_costs_its_row_and_not_the_file(read, bad):
+    """Previously one such label among the first rows made the whole file unreadable, with advice that led back there."""
+    rows = [{"id": 1, "text": CONTEXT, "label": [bad]}, {"id": 2, "text": CONTEXT, "label": [[7, 10, "Who?"]]}]
+    dataset = read(rows, "a.jsonl")
+    assert (dataset.sources[0].shape, [record.id for record in dataset]) == ("doccano", ["2-1"])
+    assert codes(dataset) == [("not_a_record", "dropped")]
+
+
+def test_a_misplaced_span_of_doccano_keeps_its_question(read):
+    rows = [{"id": 1, "text": CONTEXT, "label": [["a", "b", "When?"], [7, 10, "Who?"]]}]
+    dataset = read(rows, "a.jsonl")
+    assert [record.question for record in (*dataset, *dataset.set_aside)] == ["Who?", "When?"]
+    assert codes(dataset) == [("region_without_text", "quarantined")]

@@ -278,14 +278,22 @@ def test_answers_that_cannot_be_read_are_quarantined(flaws, answers, code):
     assert flaws(answers=answers) == [(code, "quarantined")]
 
 
-@pytest.mark.parametrize("start", ["p. 3", 7.5, True, [7], {"x": 1}, "1e400", float("inf")])
+@pytest.mark.parametrize("start", ["p. 3", 7.5, True, [7], {"x": 1}, "1e400", float("inf"), float("nan")])
 def test_a_start_that_is_no_number_is_told(read, start):
+    """Previously NaN and the infinities, which JSON knows not and many tools write, were read as "no start"."""
     dataset = read(squad(question(answers=[{"text": "Ada", "answer_start": start}])))
-    if start == float("inf"):  # JSON has no infinity: it is null, a start not given
-        assert check(dataset).ok
-    else:
-        assert [p.code for p in dataset.problems] == ["start_not_a_number"]
-        assert check(dataset).repaired == 1
+    assert [p.code for p in dataset.problems] == ["start_not_a_number"]
+    assert check(dataset).repaired == 1
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, ["a"], {}])
+def test_an_id_that_names_nothing_is_told(read, value):
+    """Previously the record went by its position, without a word."""
+    for row in (question(id=value, context=CONTEXT), {"id": value, "text": "Hi", "label": "a"}):
+        dataset = read([row])
+        assert [(p.code, p.outcome) for p in dataset.problems] == [("id_not_a_name", "repaired")]
+        assert dataset[0].id == "[0]"
+    assert read([question(id=None, context=CONTEXT)]).problems == ()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import IO, Any
+from xml.etree import ElementTree
 
 from spantune.data.files.faults import too_large
 from spantune.data.files.rawfile import RawFile, column_names, plain
@@ -47,6 +48,7 @@ def _rows(content: Content, load_workbook: Any) -> Iterator[Row | Problem]:
             warnings.simplefilter("ignore")  # of styles and validations that the reader does not know, and we do not need
             workbook = load_workbook(stream, read_only=True, data_only=True)
         sheet = _sheet_of(content, workbook)
+        _require_values(content.file, stream, sheet)
         rows = _filled(sheet)
         number, cells = next(rows)
         header = column_names(content.file, [_text(cell) or "" for cell in cells])
@@ -111,6 +113,9 @@ def _sheet_of(content: Content, workbook: Any) -> Any:
     if len(with_rows) == 1:
         return with_rows[0]
     if not with_rows:
+        with content.seekable() as stream:
+            for sheet in candidates:  # one of formulas without values looks empty
+                _require_values(content.file, stream, sheet)
         raise EmptyDataError(
             f"{content.file} has no sheet with a row below its header; its sheets are {names}",
             expected="a sheet with a header and at least one record",
@@ -122,6 +127,41 @@ def _sheet_of(content: Content, workbook: Any) -> Any:
         expected="the name of one sheet",
         next_move=" or ".join(f"'{content.file}#{sheet.title}'" for sheet in with_rows[:3]),
     )
+
+
+def _require_values(file: str, stream: IO[bytes], sheet: Any) -> None:
+    """Raise `UnreadableDataError` for a formula whose value is not stored: its cell would read as empty, "no answer".
+
+    openpyxl gives such a cell as it gives one whose formula makes an empty text, so that the sheet itself is looked at.
+    """
+    with zipfile.ZipFile(stream) as parts, parts.open(sheet._worksheet_path) as part:
+        cell = next(_without_value(part), None)
+    if cell is not None:
+        raise UnreadableDataError(
+            f"{file}: cell {cell} of the sheet {excerpt(sheet.title)} is a formula without a stored value",
+            expected="the value of each formula beside it, as spreadsheet programs store it",
+            next_move="open the workbook in Excel or LibreOffice and save it, or paste the cells as values",
+        )
+
+
+def _without_value(part: IO[bytes]) -> Iterator[str]:
+    """The cells of a sheet that hold a formula, and not what it makes."""
+    rows = None
+    for event, element in ElementTree.iterparse(part, ("start", "end")):
+        name = _tag(element)
+        if event == "start":
+            rows = element if name == "sheetData" else rows
+        elif name == "c":
+            children = {_tag(child): child.text for child in element}
+            is_text = "is" in children or ("v" in children and element.get("t") == "str")  # which may be an empty one
+            if "f" in children and not (children.get("v") or is_text):
+                yield excerpt(element.get("r", "?"))
+        elif name == "row" and rows is not None:
+            rows.clear()  # the rows that are behind, which would fill the memory
+
+
+def _tag(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
 
 
 def _require_modest(file: str, stream: IO[bytes]) -> None:

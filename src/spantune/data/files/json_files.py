@@ -52,20 +52,21 @@ def read_json(content: Content) -> RawFile:
     """One JSON value; also JSON Lines under the name of JSON, which many tools write."""
     head = _head(content)
     if head.parsed and not head.alone:
-        return RawFile(content.file, "jsonl", _json_lines(content))
+        return RawFile(content.file, "jsonl", _with_a_record(content.file, _json_lines(content)))
     value = head.value if head.parsed else _document(content)
-    return RawFile(content.file, "json", _unfolded(content.file, value, ""))
+    return RawFile(content.file, "json", _with_a_record(content.file, _unfolded(content.file, value, "")))
 
 
 def read_jsonl(content: Content) -> RawFile:
     """A JSON value a line; a list or an object laid out over many lines under this name is read as JSON."""
     head = _head(content)
     if head.parsed and head.alone and isinstance(head.value, list):
-        return RawFile(content.file, "json", _unfolded(content.file, head.value, ""))
+        return RawFile(content.file, "json", _with_a_record(content.file, _unfolded(content.file, head.value, "")))
     if not head.parsed and head.line.endswith(("{", "[", ",")):
         with suppress(UnreadableDataError):
-            return RawFile(content.file, "json", _unfolded(content.file, _document(content), ""))
-    return RawFile(content.file, "jsonl", _json_lines(content))
+            rows = _unfolded(content.file, _document(content), "")
+            return RawFile(content.file, "json", _with_a_record(content.file, rows))
+    return RawFile(content.file, "jsonl", _with_a_record(content.file, _json_lines(content)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +120,44 @@ def _json_lines(content: Content) -> Iterator[Row | Problem]:
         where = f"line {number}"
         outcome = line if isinstance(line, Problem) else _parsed_line(content.file, where, line)
         if isinstance(outcome, Problem):
-            broken = broken or f"{where}, {outcome.found}"
+            broken = broken or f"{where}: {outcome.found}"
             if not parsed and tried >= LINES_TRIED:
                 break
             yield outcome
             continue
         parsed = True
-        yield from _unfolded(content.file, outcome[0], where)
+        rows = list(_unfolded(content.file, outcome[0], where))
+        yield from rows or [_nothing_in_line(content.file, where)]
     if not parsed:
         raise UnreadableDataError(
             f"no line of {content.file} is JSON; {broken}",
             expected="one JSON object a line",
             next_move="export the file again, or give it the suffix of its format",
+        )
+
+
+def _nothing_in_line(file: str, where: str) -> Problem:
+    flaw = Flaw("not_a_record", "dropped", "the line is an empty list, or holds one", "one JSON object", "delete the line")
+    return flaw.at(Place(file, where))
+
+
+def _with_a_record(file: str, rows: Iterator[Row | Problem]) -> Iterator[Row | Problem]:
+    """The same rows. Raises `UnreadableDataError` with the first problem where all that comes is problems."""
+    first: Problem | None = None
+    for number, row in enumerate(rows):
+        if isinstance(row, Row):
+            yield row
+            yield from rows
+            return
+        first = first or row
+        if number >= LINES_TRIED:
+            break
+        yield row
+    if first:
+        raise UnreadableDataError(
+            f"{file} holds no record that can be read; {first.where}: {first.found}",
+            expected=first.expected,
+            next_move=first.next_move,
         )
 
 
@@ -143,7 +170,7 @@ def _parsed_line(file: str, where: str, line: str) -> tuple[Any] | Problem:
     try:
         return (parse_json(line),)
     except ValueError as error:
-        reason = f"column {error.colno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else f"it {error}"
+        reason = f"{_said(error)} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else f"the line {error}"
     flaw = Flaw(
         "line_not_json",
         "dropped",
@@ -155,12 +182,14 @@ def _parsed_line(file: str, where: str, line: str) -> tuple[Any] | Problem:
 
 
 def parse_json(text: str) -> Any:
-    """A JSON value, with NaN and the infinities as null. A byte order mark before it, as joined files have, is passed over.
+    """A JSON value; NaN and the infinities, which JSON knows not and many tools write, are floats.
+
+    A byte order mark before it, as joined files have, is passed over.
 
     Raises `json.JSONDecodeError`, or a plain `ValueError` whose message goes on from a subject.
 
     >>> parse_json('[1, NaN]'), parse_json('{"a": 1, "a": 1}'), parse_json('{"a": 1, "a": 2}').values
-    ([1, None], {'a': 1}, (1, 2))
+    ([1, nan], {'a': 1}, (1, 2))
     """
     try:
         return _DECODER.decode(text.removeprefix("\ufeff"))
@@ -183,13 +212,18 @@ def _object(pairs: list[tuple[str, Any]]) -> Any:
     return fields
 
 
-_DECODER = json.JSONDecoder(parse_constant=lambda name: None, object_pairs_hook=_object)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
+
+
+def _said(error: json.JSONDecodeError) -> str:
+    """What `json` said; some of its messages end in the 'at' of a place, which is told after each of them."""
+    return error.msg.removesuffix(" at")
 
 
 def _broken_json(file: str, error: json.JSONDecodeError) -> UnreadableDataError:
     around = error.doc[max(0, error.pos - 30) : error.pos + 30]
     return UnreadableDataError(
-        f"{file} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}, in {excerpt(around)}",
+        f"{file} is not JSON: {_said(error)} at line {error.lineno}, column {error.colno}, in {excerpt(around)}",
         expected="one JSON value, or one a line",
         next_move=f"correct line {error.lineno}, or export the file again",
     )

@@ -95,16 +95,18 @@ def parse_answers(value: object, starts: object = None, context: str = "") -> Pa
 def parse_start(value: object) -> int | Flaw | None:
     """An answer's start as a whole number; `None` for a start that is not given.
 
-    >>> parse_start(29), parse_start("29.0"), parse_start(float("nan")), parse_start(None)
+    A text 'nan' is a table's empty cell; a NaN as a number is a start that a computation lost.
+
+    >>> parse_start(29), parse_start("29.0"), parse_start("nan"), parse_start(None)
     (29, 29, None, None)
-    >>> parse_start("p. 3").code
-    'start_not_a_number'
+    >>> parse_start("p. 3").code, parse_start(float("nan")).code
+    ('start_not_a_number', 'start_not_a_number')
     """
     if type(value) is int or value is None:
         return value
-    if isinstance(value, str | float) and not isinstance(value, bool):
+    if isinstance(value, str | float):
         text = str(value).strip().lower()
-        if text in ("", "nan", "none", "null"):
+        if isinstance(value, str) and text in ("", "nan", "none", "null"):
             return None
         if re.fullmatch(r"[+-]?\d{1,18}(\.0*)?", text):
             return int(text.partition(".")[0])
@@ -159,6 +161,8 @@ def _entries(value: Any, starts: Any, context: str) -> list[_Entry]:
     """Every reference as it was written, whichever form the file uses."""
     if isinstance(value, str):
         value = _decoded(value, context)
+    if value != value:
+        value = None  # a NaN is how pandas writes an empty cell as JSON
     if isinstance(starts, str) and starts.lstrip().startswith("["):
         starts = _literal(starts, starts)
     form = FORMS.get(type(value))

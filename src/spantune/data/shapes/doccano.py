@@ -33,8 +33,8 @@ def lacks(seen: Seen) -> list[str]:
     lacking = question_lacks(seen)
     if "data" in seen.names or "text" in seen.names:
         lacking = [role for role in lacking if role != "context"]
-    labels = {_label(mark) for row in seen.rows for mark in _marks(row)}
-    asked = all(label.rstrip().endswith(QUESTION_MARKS) for label in labels)
+    labels = {_label(mark) for row in seen.rows for mark in _marks(row) if _is_span(mark)}
+    asked = all(map(_asks, labels))
     return [role for role in lacking if role != "question" or not asked]
 
 
@@ -53,9 +53,10 @@ def reader(plan: Planner) -> Convert:
         if "question" in plan(tuple(data)).roles:
             yield _question(data, marks, plan, Place(origin.file, row.where), origin)
             return
-        labels = dict.fromkeys(_label(mark) for mark in marks)
-        if not labels:
-            yield broken(origin, row.where, "a span whose label is a question", row.value)
+        labels = dict.fromkeys(_label(mark) for mark in marks if _is_span(mark) or _asks(_label(mark)))
+        lost = [mark for mark in marks if _label(mark) not in labels]
+        if lost or not labels:
+            yield broken(origin, row.where, "spans whose label is a question: [start, end, label]", lost or row.value)
         for number, label in enumerate(labels, start=1):
             asked = data | {"question": label} | ({"id": f"{data['id']}-{number}"} if data.get("id") is not None else {})
             of_label = [mark for mark in marks if _label(mark) == label]
@@ -90,6 +91,10 @@ def _label(mark: Any) -> str:
     if isinstance(mark, dict):
         return str(mark.get("label"))
     return str(mark[2]) if isinstance(mark, list) and len(mark) == 3 else ""
+
+
+def _asks(label: str) -> bool:
+    return label.rstrip().endswith(QUESTION_MARKS)
 
 
 def _span(mark: Any, context: Any) -> Span | None:

@@ -8,7 +8,7 @@ from spantune.data.problems import Flaw, describe, excerpt, text_flaw
 from spantune.data.records import Place, TextExample
 from spantune.data.rows import Made, Origin, Row
 from spantune.data.shapes.columns import FIELDS, Plan, Planner
-from spantune.data.shapes.making import broken, document_of, example, fields_of, id_of, name_of
+from spantune.data.shapes.making import broken, document_of, example, fields_of, id_flaw, id_of, name_of
 from spantune.data.shapes.shape import Convert, Seen
 
 
@@ -66,8 +66,10 @@ def labelled_text(fields: dict[str, Any], plan: Plan, place: Place, origin: Orig
         return Made(None, (flaw.at(place, record_id),))
     name = name_of(label)
     record = TextExample(record_id, text, name, document_of(fields, plan), place, fields_of(fields, plan.rest))
+    unnamed = id_flaw(fields, plan)
+    problems = (unnamed.at(place, record_id),) if unnamed else ()
     if name is None or name == name.strip():
-        return Made(record)
+        return Made(record, problems)
     told = Flaw(
         "label_spaces",
         "repaired",
@@ -75,7 +77,7 @@ def labelled_text(fields: dict[str, Any], plan: Plan, place: Place, origin: Orig
         "a label without blanks around it",
         "nothing; with them it would be a class of its own",
     )
-    return Made(replace(record, label=name.strip()), (told.at(place, record_id),))
+    return Made(replace(record, label=name.strip()), (*problems, told.at(place, record_id)))
 
 
 def _label_flaw(label: Any) -> Flaw | None:

@@ -1,9 +1,9 @@
 """In: tasks of Label Studio, as its JSON and JSON-MIN exports write them. Out: records. Does not know: other tools.
 
 A task holds `data` (the question, the text) and `annotations`, one an annotator, each with a `result`: regions with `start`,
-`end` and `text` for questions, `choices` for labels. An empty result is an unanswerable question. Offsets count code points
-since Label Studio 1.6 (label-studio#1008); where older ones count UTF-16 units, the region's own text tells, and `check`
-repairs them. Regions of HTML are placed by XPath: only their text and, where it fits, their `globalOffsets` are used.
+`end` and `text` for questions, `choices` for labels. An empty result, and no other, is an unanswerable question. Offsets
+count code points since Label Studio 1.6 (label-studio#1008); where older ones count UTF-16 units, the region's own text tells,
+and `check` repairs them. Regions of HTML are placed by XPath: only their text, and `globalOffsets` that fit it, are used.
 What Label Studio keeps for itself (dates, projects, users) is left out; `data` and `meta` stay.
 """
 
@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spantune.data.problems import Flaw, describe, excerpt
+from spantune.data.problems import Flaw, describe, excerpt, text_flaw
 from spantune.data.records import Fields, Place, Span
 from spantune.data.rows import Made, Origin, Row
 from spantune.data.shapes.annotations import Marked, misplaced_flaw
-from spantune.data.shapes.columns import Planner
+from spantune.data.shapes.columns import ROLES, Plan, Planner
 from spantune.data.shapes.flat import question_lacks
 from spantune.data.shapes.making import broken, fields_of, plain_value
 from spantune.data.shapes.shape import Convert, Seen
@@ -114,11 +114,17 @@ def min_reader(plan: Planner) -> Convert:
         own = plan(tuple(data))
         context = data.get(own.roles.get("context", "context"))
         regions = [one for value in fields.values() if _is_regions(value) for one in value]
-        read = _read({"result": [{"value": one} for one in regions]}, context)
+        read = _read({"result": [{"value": one} for one in regions] or _typed_result(data, own)}, context)
         made = annotated_question(data, own, Place(origin.file, row.where), origin, [read.marked], False, ())
         yield _with_flaws(made, read.flaws)
 
     return convert
+
+
+def _typed_result(data: Mapping[str, Any], plan: Plan) -> list[dict[str, Any]]:
+    """An answer that stands in its column as a text, because it was typed: the result that the JSON export has for it."""
+    value = data.get(plan.roles.get("answers", ""))
+    return [{"type": "textarea", "from_name": "answer", "value": {"text": value}}] if value else []
 
 
 def _signs(seen: Seen) -> bool:
@@ -151,6 +157,7 @@ def _meta(task: Mapping[str, Any]) -> Fields:
 
 def _read(annotation: Mapping[str, Any], context: Any) -> _Read:
     spans: list[Span] = []
+    texts: list[Span] = []
     others: list[tuple[str, str | int | float | bool]] = []
     flaws: list[Flaw] = []
     for item in objects(annotation.get("result")):
@@ -158,16 +165,32 @@ def _read(annotation: Mapping[str, Any], context: Any) -> _Read:
         if not isinstance(value, dict):
             continue
         if "start" not in value:
-            others += [(str(item.get("from_name")), _filled_in(one)) for key, one in value.items() if key == item.get("type")]
+            texts += _typed_answers(item, value)
+            filled = "text" if item.get("type") == "textarea" else item.get("type")
+            others += [(str(item.get("from_name")), _filled_in(one)) for key, one in value.items() if key == filled]
             continue
         span = _span(value, context)
         if span is None:
             flaws.append(misplaced_flaw(value))
         else:
             spans.append(span)
+    if texts and not spans and not flaws:
+        spans, others = texts, [one for one in others if one[0].lower() not in ROLES["answers"]]
     if annotation.get("result") and not spans and not flaws:  # an empty result alone says that there is no answer
         flaws.append(_without_span(annotation))
     return _Read(Marked(tuple(spans), _is_skipped(annotation)), tuple(others), tuple(flaws))
+
+
+def _typed_answers(item: Mapping[str, Any], value: Mapping[str, Any]) -> list[Span]:
+    """What was typed into a text area that is called an answer, rather than a comment: answers without a place."""
+    if item.get("type") != "textarea" or str(item.get("from_name")).lower() not in ROLES["answers"]:
+        return []
+    return _typed(value.get("text"))
+
+
+def _typed(value: Any) -> list[Span]:
+    texts = value if isinstance(value, list) else [value]
+    return [Span(text) for text in texts if isinstance(text, str) and not text_flaw(text, "answer")]
 
 
 def _without_span(annotation: Mapping[str, Any]) -> Flaw:

@@ -5,6 +5,7 @@ Does not know: shapes.
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -38,6 +39,9 @@ def example(
     if flaw:
         return Made(None, (flaw.at(place, record_id),))
     answers, flaws = _answers_of(row, roles, context)
+    unnamed = id_flaw(row, plan)
+    if unnamed:
+        flaws = (unnamed, *flaws)
     fields = more + fields_of(row, plan.rest) if plan.rest else more
     record = Example(record_id, question, context, answers, document, place, fields)
     return Made(record, tuple(flaw.at(place, record_id) for flaw in flaws))
@@ -88,7 +92,22 @@ def id_of(row: Mapping[str, Any], plan: Plan, place: Place, origin: Origin) -> s
     """The record's own id as a text, else one made from its position, the same at every reading."""
     column = plan.roles.get("id")
     own = name_of(row[column]) if column is not None else None
-    return own or origin.id_prefix + place.where.replace(" ", "-")
+    return own or origin.id_prefix + re.sub(r"[\s,]+", "-", place.where)
+
+
+def id_flaw(row: Mapping[str, Any], plan: Plan) -> Flaw | None:
+    """What to tell of an id that names nothing; `None` for a good one, and for none at all."""
+    value = row[plan.roles["id"]] if "id" in plan.roles else None
+    absent = value is None or value != value or (isinstance(value, str) and not value.strip())
+    if absent or name_of(value) is not None:
+        return None
+    return Flaw(
+        "id_not_a_name",
+        "repaired",
+        f"the id is {describe(value)}; the record goes by its position",
+        "a text or a whole number",
+        "nothing, if the position will do; else give each record an id",
+    )
 
 
 def document_of(row: Mapping[str, Any], plan: Plan) -> str | None:
@@ -99,15 +118,15 @@ def document_of(row: Mapping[str, Any], plan: Plan) -> str | None:
 def name_of(value: object) -> str | None:
     """An id, a title or a label as a text; `None` for what names nothing.
 
-    >>> name_of("a"), name_of(7.0), name_of(" "), name_of([1])
-    ('a', '7', None, None)
+    >>> name_of("a"), name_of(7.0), name_of(" "), name_of([1]), name_of(float("inf"))
+    ('a', '7', None, None, 'Infinity')
     """
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column of whole numbers with gaps is read as floats
     if isinstance(value, str):
-        text = value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+        text = _whole(value)
         return text if text and not text.isspace() else None
-    return str(value) if isinstance(value, int | float) and value == value else None
+    return str(plain_value(value)) if isinstance(value, int | float) and value == value else None
 
 
 def fields_of(row: Mapping[str, Any], names: Iterable[str], prefix: str = "") -> Fields:
@@ -125,9 +144,9 @@ def fields_of(row: Mapping[str, Any], names: Iterable[str], prefix: str = "") ->
             continue
         inner = _taken_apart(value) if name == FIELDS else None
         if inner is None:
-            found[f"{prefix}{name}"] = plain_value(value)
+            found[f"{prefix}{_whole(name)}"] = plain_value(value)
             continue
-        for key, one in inner.items():
+        for key, one in ((_whole(key), one) for key, one in inner.items()):
             if one is not None:
                 found[f"{FIELDS}.{key}" if key in found or (key in names and key != FIELDS) else key] = plain_value(one)
     return tuple(found.items())
@@ -137,18 +156,25 @@ def plain_value(value: Any) -> Value:
     """A value as a field can hold it.
 
     >>> plain_value(3), plain_value({"a": [1]}), plain_value(float("inf"))
-    (3, '{"a": [1]}', 'inf')
+    (3, '{"a": [1]}', 'Infinity')
     """
-    if isinstance(value, str | bool | int):
+    if isinstance(value, str):
+        return _whole(value)
+    if isinstance(value, bool | int):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return value if math.isfinite(value) else json.dumps(value)  # as JSON's parsers write and read it
     if isinstance(value, dict | list | tuple):
         try:
-            return json.dumps(value, ensure_ascii=False, default=str)
+            return _whole(json.dumps(value, ensure_ascii=False, default=str))
         except (RecursionError, ValueError):
             return describe(value)
     return str(value)
+
+
+def _whole(text: str) -> str:
+    """The text with halves of surrogate pairs, which no file can hold, as their escapes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _taken_apart(value: Any) -> dict[str, Any] | None:

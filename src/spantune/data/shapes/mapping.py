@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from spantune.data.shapes.answers import parse_start
 from spantune.data.shapes.columns import assign, similar
 from spantune.data.shapes.shape import Seen
 
 QUESTION_MARKS = ("?", "？", "؟", "\u037e")
 ENOUGH = 0.5  # share of a column's values that must look like a role's
 LONGEST_LABEL = 40  # characters: a class has a name, not a sentence
+LONGEST_NAME = 60  # characters: a column has a name, not a sentence
 
 Texts = Mapping[str, Sequence[str]]
 
@@ -47,7 +49,32 @@ def propose(seen: Seen) -> dict[str, str]:
     )
     if answers:
         found["answers"] = answers
+        starts = _first([name for name in free if name != answers], lambda name: _starts_there(rows, context, answers, name))
+        if starts and "starts" not in known:
+            found["starts"] = starts
     return found
+
+
+def _starts_there(rows: Sequence[Mapping[str, Any]], context: str, answers: str, name: str) -> float:
+    """The share of the answers that stand in the context where this column says, or one letter beside."""
+    answered = [row for row in rows if _is_text(row.get(answers))]
+    return _share(any(row[context].startswith(row[answers], at) for at in _around(row.get(name))) for row in answered)
+
+
+def _around(value: Any) -> Sequence[int]:
+    start = parse_start(value)
+    return range(max(0, start - 1), start + 2) if isinstance(start, int) else ()
+
+
+def lacks_header(seen: Seen) -> bool:
+    """Whether the names of a table's columns look like a record: a sentence, or a question above questions."""
+    if not all(value is None or isinstance(value, str) for row in seen.rows for value in row.values()):
+        return False
+    columns = {name: [row[name] for row in seen.rows if _is_text(row.get(name))] for name in seen.names}
+    return any(
+        len(name) > LONGEST_NAME or (name.rstrip().endswith(QUESTION_MARKS) and bool(values) and _asks(values) > 0)
+        for name, values in columns.items()
+    )
 
 
 def _labelled(texts: Texts, known: Mapping[str, str]) -> dict[str, str]:

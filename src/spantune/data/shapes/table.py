@@ -9,10 +9,11 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from spantune.data.problems import excerpt
 from spantune.data.shapes import argilla, doccano, flat, haystack, label_studio, mrqa, multi_span, squad
 from spantune.data.shapes.columns import ROLES, Forced, check_roles, planner, written_columns
 from spantune.data.shapes.making import QUESTION_ROLES, TEXT_ROLES
-from spantune.data.shapes.mapping import propose
+from spantune.data.shapes.mapping import lacks_header, propose
 from spantune.data.shapes.shape import Recognised, Seen, Shape, seen
 from spantune.errors import ConfigError, UnknownShapeError
 
@@ -69,7 +70,13 @@ def recognise(
             return Recognised(shape.name, shape.task, shape.reader(planner(shape.uses, roles)))
     lacking = {shape: shape.lacks(found) for shape in tried}
     told = "; ".join(f"{shape.name} lacks {_roles_told(lacks)}" for shape, lacks in lacking.items())
-    listed = ", ".join(repr(name) for name in found.names[:20]) or "no columns"
+    listed = ", ".join(excerpt(name) for name in found.names[:20]) or "no columns"
+    if lacks_header(found):
+        raise UnknownShapeError(
+            f"{file} has the columns {listed}: it seems to have no header",
+            expected="the names of the columns in the first line",
+            next_move="write a line above the first, such as question,context,answer",
+        )
     raise UnknownShapeError(
         f"{file} has {listed}; {told}",
         expected=" or ".join(shape.describes for shape in tried),
