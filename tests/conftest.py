@@ -3,8 +3,11 @@
 import functools
 import os
 import random
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
+os.environ.setdefault("SPANTUNE_CACHE", str(Path(tempfile.gettempdir()) / "spantune-tests"))  # not the developer's own
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the Hub's client is imported: a test that needs the network fails at once
 
 import numpy as np

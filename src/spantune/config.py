@@ -29,7 +29,7 @@ class ModelConfig(_Section):
         default=0.0,
         ge=0,
         lt=1,
-        description="dropout inside attention; 0 keeps the fused attention kernel, null leaves the model's own value",
+        description="dropout inside attention; 0 keeps the fast attention kernels, null leaves the model's own value",
     )
 
 

@@ -20,6 +20,7 @@ from transformers.utils import logging as transformers_logging
 from spantune.config import ModelConfig
 from spantune.errors import ModelError
 from spantune.features.template import fast_backend
+from spantune.models.attention import use_fast_attention
 from spantune.models.limits import check_classifies
 from spantune.models.sources import check_reachable, resolve_model
 
@@ -117,6 +118,7 @@ def _load(auto: Any, config: ModelConfig, seed: int, head: str, **options: Any) 
     _check_body(config.name, model, loaded)
     if model.config.pad_token_id is None and model.config.eos_token_id is not None:
         model.config.pad_token_id = model.config.eos_token_id
+    use_fast_attention(model)
     ready: PreTrainedModel = model
     return ready
 
@@ -148,6 +150,7 @@ def _open(auto: Any, folder: str, head: str) -> PreTrainedModel:
             expected=f"the weights of the whole model, {head} included",
             next_move="take the run folder as spantune train wrote it, or train again",
         )
+    use_fast_attention(model)
     opened: PreTrainedModel = model.eval()
     return opened
 

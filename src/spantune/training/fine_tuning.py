@@ -22,8 +22,10 @@ from spantune.errors import ConfigError, EmptyDataError, OutputError, RunError
 from spantune.features import Windows, select_windows
 from spantune.models import check_window_fits, hidden_size, input_names
 from spantune.models.loading import quiet
+from spantune.models.memory import kept_memory
 from spantune.training.composed import ComposedTrainer, WindowNumbers, collator
 from spantune.training.defaults import Choice, resolve_training
+from spantune.training.dropout import fast_dropout
 from spantune.training.history import History
 from spantune.training.trace import TraceCallback
 
@@ -108,7 +110,7 @@ def fine_tune(
             )
         trainer.remove_callback(ProgressCallback)
         trainer.remove_callback(PrinterCallback)
-        with _disk_errors(folder), quiet():
+        with _disk_errors(folder), quiet(), fast_dropout(model), kept_memory():
             trainer.train(resume_from_checkpoint=str(found) if found else None)
         # Accelerate leaves the model computing in bf16; its answers must be those of the saved fp32 weights.
         model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)

@@ -1,0 +1,132 @@
+"""Which kernel is the faster one here: a short measurement, remembered for this machine.
+
+In: device, dtype, batch, heads, length and head width of a call, and whether gradients are wanted.
+Out: the name of a kernel of the table.
+Does not know: models.
+"""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from spantune.data.atomic import write_text
+from spantune.errors import OutputError
+from spantune.models.attention.kernels import KERNELS, Kernel
+
+FALLBACK = "sdpa"
+LENGTHS = (64, 128, 256, 384, 512)  # measured; a call takes the nearest one, and the fallback beyond the last
+TOKENS = 2048  # of a measured batch: large enough to keep two cores busy, small enough for milliseconds
+REPEATS = 3
+MOST_SCORES = 2**27  # scores that a kernel may keep for one layer: 256 MB in bf16
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the choice depends on, besides the machine. `length` is one of `LENGTHS`."""
+
+    device: str
+    dtype: str
+    heads: int
+    width: int
+    length: int
+    gradients: bool
+
+
+def choose_kernel(query: torch.Tensor, *, gradients: bool) -> Kernel:
+    """The fastest kernel for queries like this one, `(B, heads, T, width)`, among those meant for its device.
+
+    What is not worth measuring, or would keep too many scores in memory, falls back to PyTorch's own attention.
+    """
+    batch, heads, length, width = query.shape
+    meant = [name for name, kernel in KERNELS.items() if query.device.type in kernel.devices]
+    if meant == [FALLBACK] or length > LENGTHS[-1] or batch * heads * length * length > MOST_SCORES:
+        return KERNELS[FALLBACK]
+    nearest = min(LENGTHS, key=lambda known: abs(known - length))
+    asked = Question(query.device.type, str(query.dtype).removeprefix("torch."), heads, width, nearest, gradients)
+    return KERNELS[_choice(asked)]
+
+
+@lru_cache(maxsize=256)
+def _choice(asked: Question) -> str:
+    """The remembered choice, or a new one: measured once, so that a resumed run computes as it began."""
+    key = "-".join(str(part) for part in asdict(asked).values())
+    file = cache_folder() / f"attention-{machine()}.json"
+    known = _read(file)
+    if known.get(key) not in KERNELS:
+        known = {**known, key: measured(asked)}
+        _remember(file, known)
+    return known[key]
+
+
+def measured(asked: Question) -> str:
+    """The name of the kernel with the shortest of three passes over random tensors; a pass back is part of it if asked for."""
+    meant = [name for name, kernel in KERNELS.items() if asked.device in kernel.devices]
+    best = {name: float("inf") for name in meant}
+    runs = {name: _run(KERNELS[name], asked) for name in meant}
+    for repeat in range(REPEATS + 1):
+        for name in meant:
+            began = time.perf_counter()
+            runs[name]()
+            if repeat:  # the first pass builds what the later ones use
+                best[name] = min(best[name], time.perf_counter() - began)
+    return min(meant, key=best.__getitem__)
+
+
+def cache_folder() -> Path:
+    """Where measurements are kept: `SPANTUNE_CACHE`, else `spantune` in the user's cache folder."""
+    named = os.environ.get("SPANTUNE_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spantune"
+
+
+def machine() -> str:
+    """What a measurement holds for: the processor's instructions, threads and PyTorch, as a part of a file's name."""
+    instructions = torch.backends.cpu.get_cpu_capability().replace(" ", "")
+    bf16 = "bf16" if torch.cpu.get_capabilities().get("avx512_bf16") else "plain"
+    parts = (platform.machine(), instructions, bf16, f"{torch.get_num_threads()}threads", f"torch{torch.__version__}")
+    return "-".join(part.replace("/", "_") for part in parts)
+
+
+def _run(kernel: Kernel, asked: Question) -> Callable[[], None]:
+    shape = (max(1, TOKENS // asked.length), asked.length, asked.heads, asked.width)
+    dtype = getattr(torch, asked.dtype)
+    generator = torch.Generator().manual_seed(0)  # the training's own random numbers stay as they are
+    made = [torch.randn(shape, generator=generator).to(asked.device, dtype).transpose(1, 2) for _ in range(4)]
+    query, key, value, gradient = made
+    bias = torch.zeros(shape[0], 1, 1, asked.length, device=asked.device, dtype=dtype)
+
+    def forward() -> None:
+        with torch.inference_mode():
+            kernel.attend(query, key, value, bias, asked.width**-0.5)
+
+    def both() -> None:
+        q, k, v = (one.detach().requires_grad_() for one in (query, key, value))
+        with torch.enable_grad():
+            kernel.attend(q, k, v, bias, asked.width**-0.5).backward(gradient)  # type: ignore[no-untyped-call]
+
+    return both if asked.gradients else forward
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _remember(file: Path, known: dict[str, str]) -> None:
+    """Keep it for the next process; where nothing can be written, this one remembers for itself."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, json.dumps(known, indent=2, sort_keys=True) + "\n")
+    except (OSError, OutputError):
+        return
