@@ -39,7 +39,7 @@ def test_json_for_machines(spantune, data_folder, tmp_path):
     code, told, _ = spantune(*words)
     counts = json.loads(told)
     assert code == 0
-    assert set(counts) == {"file", "records", "made", "skipped", "unfit", "left_out"}
+    assert set(counts) == {"file", "records", "made", "skipped", "unfit", "left_out", "repaired"}
     assert counts["records"] == 40 + counts["made"]["case"]
 
 

@@ -36,7 +36,7 @@ def test_three_sides(split, tmp_path):
     code, out, err = split("--held-out", "0.25", "--test", "0.1")
     assert (code, err) == (0, "")
     assert out.startswith(f"26 records to {tmp_path / 'parts' / 'train.json'}, 10 to")
-    assert "0.0% of the records set apart have a context in training too" in out
+    assert "0% of the records set apart have a context in training too" in out
 
 
 def test_folds(split, tmp_path):
@@ -51,6 +51,17 @@ def test_folds(split, tmp_path):
 def test_by_a_field_or_row_by_row(split):
     assert json.loads(split("--by", "field:year", "--json")[1])["held_out_count"] == 8
     assert "how well a model remembers" in split("--by", "random")[1]
+
+
+def test_what_leaks_is_warned_of(split, tmp_path):
+    """Previously a split that leaked every held-out record ended as quietly as one that leaked none."""
+    rows = [replace(one, id=f"{one.id}{n}", document=f"doc {n}") for one in made_examples(9) for n in range(3)]
+    write_examples(rows, tmp_path / "data.jsonl")
+    code, out, err = split("--by", "random", "--json")
+    assert code == 0
+    assert err.startswith("WARNING: ")
+    assert "how well a model remembers" in " ".join(err.split())
+    assert json.loads(out)["warning"] in " ".join(err.split())
 
 
 def test_misuse_is_told(split):

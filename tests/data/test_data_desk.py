@@ -74,6 +74,28 @@ def test_a_repair_is_written_with_old_and_new_span_reason_and_place(mixed, tmp_p
     }
 
 
+def test_what_reading_changed_is_written_with_its_real_old_value(tmp_path):
+    """Previously the old value of such a repair was a sentence, and an id was told as an answer."""
+    context = "It was Ada."
+    rows = [
+        {"id": [1], "question": "Who?", "context": context, "answers": [{"text": "Ada", "answer_start": 7}]},
+        {"id": "b", "question": "Whose?", "context": context, "answers": [{"text": "Ada", "answer_start": "p. 3"}]},
+        {"id": "c", "question": "Who is it?", "context": context, "answers": [None, " ", {"text": "Ada", "answer_start": 7}]},
+    ]
+    (tmp_path / "q.json").write_text(json.dumps(rows))
+    check_files([tmp_path / "q.json"], fix=tmp_path / "out")
+    found = [(one["reason"], one["field"], one["old"], one["new"]) for one in lines(tmp_path / "out" / "repairs.jsonl")]
+    assert found == [
+        ("id_not_a_name", "id", "[1]", "[0]"),
+        ("start_not_a_number", "answer", {"text": "Ada", "answer_start": "p. 3"}, {"text": "Ada"}),
+        ("answer_null", "answer", None, None),
+        ("answer_empty", "answer", {"text": " "}, None),
+    ]
+    (tmp_path / "t.json").write_text('[{"text": "Hi", "label": " spam "}]')
+    ((repair),) = check(read_examples(tmp_path / "t.json")).repairs
+    assert (repair.field, repair.old, repair.new) == ("label", " spam ", "spam")
+
+
 def test_the_clean_set_is_clean_and_its_answers_equal_their_slices(mixed, tmp_path):
     check_files([mixed], fix=tmp_path / "out")
     clean = read_examples(tmp_path / "out" / "clean.jsonl")

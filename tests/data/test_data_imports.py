@@ -252,6 +252,20 @@ def test_doccano_labels_that_are_questions_are_the_questions(read):
         read([{"id": 1, "text": CONTEXT, "label": [[7, 10, "PERSON"]]}], "a.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("label", "asks"),
+    [("Who?", True), ("Πού ήταν\u037e", True), ("Πού ήταν;", True), ("谁？ ", True), ("see; also;", False), ("PERSON", False)],
+)
+def test_the_greek_question_mark_asks_and_a_semicolon_does_not(read, label, asks):
+    """Previously (the mark is written like a semicolon) a semicolon made a question of a label, and U+037E none."""
+    rows = [{"id": 1, "text": CONTEXT, "label": [[7, 10, label]]}]
+    if asks:
+        assert [record.question for record in read(rows)] == [label]
+    else:
+        with pytest.raises(UnknownShapeError, match="doccano lacks question"):
+            read(rows)
+
+
 def test_doccano_classes_are_labels(read):
     dataset = read([{"id": 1, "text": "Hello", "label": ["greeting"]}, {"id": 2, "text": "Hm", "label": []}], "a.jsonl")
     assert (dataset.sources[0].shape, [record.label for record in dataset]) == ("labels", ["greeting", None])

@@ -24,7 +24,7 @@ from spantune.data.leakage import (
 )
 from spantune.data.leakage.near import LINES, PART_SHARE, PASSAGES, jaccard, near_pairs, near_twins, part_twins, signatures
 from spantune.data.leakage.shingles import anchors, evened, line_shingles, passage_shingles, units
-from spantune.errors import UnreadableDataError
+from spantune.errors import DataError, UnreadableDataError
 
 WORDS = [
     f"{head}{tail}" for head in ("oil", "em", "tow", "rev", "bar", "dol") for tail in ("er", "ing", "ate", "um", "ost", "y")
@@ -377,3 +377,12 @@ def test_sketches_are_the_same_in_every_process_and_on_every_machine():
 def test_lines_find_a_typo_and_leave_other_questions_alone():
     questions = ["Where is the Longmen Shan fault located?", "Where is the Longmen Shann fault located?", "Where is the fault?"]
     assert [pair[:2] for pair in near_pairs(questions, LINES)] == [(0, 1)]
+
+
+@pytest.mark.parametrize("sides", [(0, 1), (1, 0), (2, 0)])
+def test_records_of_two_tasks_are_not_compared(sides):
+    """Previously questions and texts to classify were compared as if both were of the kind of the first record."""
+    one, other = Example("q", "Who?", "Ada wrote it."), TextExample("t", "Ada wrote it.", "a")
+    sets = [[one], [other], [one, other]]
+    with pytest.raises(DataError, match=r"for the task.* 'classify'"):
+        find_leaks(sets[sides[0]], sets[sides[1]])

@@ -14,7 +14,7 @@ from collections import Counter
 
 import pytest
 
-from spantune.data import Example, check, read_examples
+from spantune.data import Example, check, check_files, read_examples
 from spantune.errors import SpantuneError
 
 ADA = {
@@ -317,14 +317,43 @@ def case(number):
 def outcome_of(folder, number):
     """The code of what a mutated file was told as, or 'report'. Any other error goes up, and fails the test."""
     name, data = case(number)
-    file = folder / name
+    file, fixed = folder / name, folder / "fixed"
     file.write_bytes(data)
+    report, passed = told(lambda: check(read_examples(file))), told(lambda: check_files([file], fix=fixed))
+    if isinstance(report, str):
+        assert passed == report
+        return report
+    accounted(report)
+    assert (passed.read, passed.kept, passed.repaired) == (report.read, report.kept, report.repaired)
+    on_disk(passed, fixed)
+    return "report"
+
+
+def told(work):
+    """What the work gives, or the name of the error that it tells a user."""
     try:
-        report = check(read_examples(file))
+        return work()
     except SpantuneError as error:
         assert error.found and error.expected and error.next_move
         str(error).encode()
         return type(error).__name__
+
+
+def on_disk(report, folder):
+    """The files of `fix` hold every record of the report, and an answer in them is its slice."""
+    clean, quarantine, dropped = (
+        [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().split("\n") if line]
+        for name in ("clean", "quarantine", "dropped")
+    )
+    assert (len(clean), len(dropped)) == (report.kept + report.repaired, report.dropped)
+    assert len(quarantine) >= report.quarantined
+    for row in clean:
+        answers = row.get("answers", {"text": [], "answer_start": []})
+        for text, start in zip(answers["text"], answers["answer_start"], strict=True):
+            assert row["context"][start : start + len(text)] == text
+
+
+def accounted(report):
     assert report.kept + report.repaired + report.quarantined + report.dropped == report.read
     assert len(report.examples) == report.kept + report.repaired
     for record in report.examples:
@@ -334,7 +363,6 @@ def outcome_of(folder, number):
     for problem in report.problems:
         assert problem.found and problem.expected and problem.next_move
         str(problem).encode()
-    return "report"
 
 
 def outcomes(folder, numbers):

@@ -3,10 +3,10 @@
 import html
 import random
 import re
-import time
 import unicodedata
 
 import pytest
+from growth import LINEAR, growth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -425,36 +425,39 @@ def test_candidates_of_an_absent_answer_are_like_it_and_whole_words():
     assert candidates("short", Span("an answer that is longer than its context")) == ()
 
 
-def test_an_absent_answer_in_a_long_context_takes_no_time():
-    rng = random.Random(0)
-    context = " ".join(rng.choice(PIECES) for _ in range(9_000))
-    assert len(context) > 50_000
-    align(context[:100], Span("warm up the tables"))
-    for text in ("the engine that nobody ever built", "nothing of this " * 60):
-        before = time.process_time()
+@pytest.mark.parametrize("text", ["the engine that nobody ever built", "nothing of this " * 60])
+def test_the_work_for_an_absent_answer_grows_with_its_context(text):
+    def tell(pieces):
+        rng = random.Random(0)
+        context = " ".join(rng.choice(PIECES) for _ in range(pieces))
         alignment = align(context, Span(text, 3))
         unaligned_flaw(context, Span(text, 3), alignment)
         candidates(context, Span(text, 3))
         assert alignment.code == "absent"
-        assert time.process_time() - before < 0.5  # some tens of milliseconds; a shared machine may take longer
+
+    tell(20)  # the tables are made once
+    assert growth(tell, 4_000) < LINEAR
 
 
 @pytest.mark.parametrize(
-    ("context", "given_span"),
+    ("size", "hostile"),
     [
-        ("a" * 1_000_000, Span("aa", 10**7)),
-        ("a" * 1_000_000, Span("A", None)),
-        ("a\u0301" * 300_000, Span("á", 2_000_000)),
-        ("word " * 100_000, Span("wo rd" + "." * 100_000, 3)),
-        ("&amp;" * 100_000, Span("&&", 10**6)),
-        ("1" * 300_000, Span("1" * 1_000 + ".0", 7)),
+        (250_000, lambda size: ("a" * size, Span("aa", 10**7))),
+        (250_000, lambda size: ("a" * size, Span("A", None))),
+        (60_000, lambda size: ("a\u0301" * size, Span("á", 2_000_000))),
+        (20_000, lambda size: ("word " * size, Span("wo rd" + "." * size, 3))),
+        (20_000, lambda size: ("&amp;" * size, Span("&&", 10**6))),
+        (60_000, lambda size: ("1" * size, Span("1" * (size // 300) + ".0", 7))),
     ],
 )
-def test_hostile_answers_take_seconds_at_most(context, given_span):
-    before = time.process_time()
-    assert align(context, given_span).span is None
-    candidates(context, given_span)
-    assert time.process_time() - before < 5
+def test_the_work_for_hostile_answers_grows_with_their_size(size, hostile):
+    def tell(size):
+        context, asked = hostile(size)
+        assert align(context, asked).span is None
+        candidates(context, asked)
+
+    tell(20)
+    assert growth(tell, size) < LINEAR
 
 
 def test_a_fold_of_several_leads_back_through_all_of_them():
@@ -462,3 +465,18 @@ def test_a_fold_of_several_leads_back_through_all_of_them():
     assert folded.text == "<fi x"
     assert [folded.start_in_source(place) for place in range(5)] == [0, 4, None, 5, 8]
     assert folded.end_in_source(3) == 5
+
+
+def test_a_text_that_is_off_beside_a_right_start_is_for_a_person_to_decide():
+    """Previously a slice that began one character late was believed, and the right start was moved into the word."""
+    context = "It was Ada Lovelace, in 1843."
+    given_span = Span("da Lovelace,", 7)
+    found = align(context, given_span)
+    assert (found.span, found.code, found.outcome) == (None, "ambiguous", "quarantined")
+    assert [one.span for one in candidates(context, given_span)] == [Span("da Lovelace,", 8), Span("Ada Lovelace", 7)]
+    told = unaligned_flaw(context, given_span, found).found
+    assert told == "answer 'da Lovelace,' with start 7 occurs at 8, inside a word; at start 7 the context has 'Ada Lovelace'"
+    assert align(context, Span("da Lovelace", 7)).span is None
+    assert align(context, Span(" Ada Lovelac", 7)).span == Span("Ada Lovelace", 7)  # cut at both ends: one slip
+    assert align("from Niedersachsen", Span("sachsen", 10)).span == Span("sachsen", 11)  # no word begins at the start
+    assert align(context, Span("Ada Lovelace", 8)).span == Span("Ada Lovelace", 7)

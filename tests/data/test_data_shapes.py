@@ -80,6 +80,47 @@ def test_document_id_stands_in_for_a_title(read):
     assert read(value)[0].document == "630"
 
 
+def test_what_a_question_says_of_its_document_and_context_is_kept(read):
+    """Previously a question's own title, document_id and context were read as playing a role, and vanished."""
+    own = question(answers=[], document_id=7, context="Another one.")
+    (record,) = read(squad(own))
+    assert (record.document, record.context) == ("7", CONTEXT)
+    assert record.fields == (("question.context", "Another one."),)
+    (record,) = read(squad(own, title="Lovelace"))
+    assert record.document == "Lovelace"
+    assert record.fields == (("question.context", "Another one."), ("question.document_id", 7))
+    assert read(squad(question(answers=[], title="Lovelace", context=CONTEXT), title="Lovelace"))[0].fields == ()
+    without = squad(own)
+    del without["data"][0]["paragraphs"][0]["context"]
+    assert read(without)[0].context == "Another one."
+
+
+def test_a_paragraph_without_a_list_of_questions_is_told(read):
+    """Previously a paragraph whose questions were called `questions` gave nothing, and nothing said so."""
+    value = squad(question(answers=[]))
+    value["data"][0]["paragraphs"].append({"context": CONTEXT, "questions": [question(answers=[])]})
+    dataset = read(value)
+    assert (len(dataset), dataset.read) == (1, 2)
+    (problem,) = dataset.problems
+    assert (problem.where, problem.outcome) == ("data[0].paragraphs[1].qas", "dropped")
+    assert "only context, questions" in problem.found
+
+
+@pytest.mark.parametrize("title", [{"en": "Lovelace"}, ["Lovelace"]])
+def test_a_title_that_is_no_name_is_told(read, title):
+    """Previously such a record was of no document, and nothing said so."""
+    rows = [
+        squad(question(answers=[]), title=title),
+        [question(answers=[], context=CONTEXT, title=title)],
+        [{"text": "Hello", "label": "a", "document": title}],
+    ]
+    for value in rows:
+        dataset = read(value)
+        assert dataset[0].document is None
+        (repair,) = check(dataset).repairs
+        assert (repair.code, repair.field, repair.old) == ("document_not_a_name", "document", json.dumps(title))
+
+
 @pytest.mark.parametrize("envelope", ["data", "examples", "records", "rows"])
 def test_flat_records_in_an_envelope(read, envelope):
     dataset = read({"version": 1, envelope: [{"query": " Who?\n", "Passage": CONTEXT, "qid": 9, "doc-id": "d"}]})

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spantune.data import GROUPINGS, Example, Span, TextExample, demo_data, read_examples, split
-from spantune.data.splitting import fold_leak_shares, folds, split_three
+from spantune.data.records import Place
+from spantune.data.splitting import LeakShares, fold_leak_shares, folds, split_three
 from spantune.errors import ConfigError, DataError
 
 
@@ -156,13 +157,76 @@ def test_where_nothing_is_nearly_the_same_documents_alone_decide():
 
 
 def test_records_made_from_one_form_do_not_become_one_group():
-    form = "This product with the number {0} is made of steel, weighs one kilogram, and comes with a warranty of two years."
-    rows = [Example(f"{n}", "What is it made of?", form.format(n), (), f"product {n}") for n in range(20)]
+    rows = numbered(FORM, 20, "product {}".format)
     result = split(rows)
     assert len(result.held_out) == 4
     assert "they join 20 of 20" in result.grouped_by
     with pytest.raises(DataError, match="1 group"):
         split(rows, by="near-duplicate")
+
+
+def numbered(form, count, document):
+    return [Example(f"{form[:8]}{n}", "What?", form.format(n), (), document(n)) for n in range(count)]
+
+
+FORM = "This product with the number {0} is made of steel, weighs one kilogram, and comes with a warranty of two years."
+
+
+def test_a_document_that_most_records_name_is_ignored_and_told():
+    """Previously two SQuAD files, each with one title for all of it, were one group: nothing could be held out."""
+    rows = [replace(row, document="SQuAD 1") for row in questions(documents=10, contexts=1)]
+    rows += [replace(row, id=f"2{row.id}", document="SQuAD 2") for row in questions(documents=4, contexts=1)]
+    result = split(rows)
+    assert sum(result.groups.values()) == 7  # six contexts of one file alone, and SQuAD 2
+    assert "'SQuAD 1' is ignored: 20 of 28 (71.4%) of the records name it" in result.grouped_by
+
+
+def test_a_document_a_file_says_nothing_beside_the_files():
+    """Previously two files of one title each, as large as one another, were split file by file or not at all."""
+    rows = [
+        replace(row, id=f"{name}{row.id}", document=name, place=Place(f"{name}.json", "1"))
+        for name in ("one", "two")
+        for row in questions(documents=6, contexts=1)
+    ]
+    result = split(rows)
+    assert sum(result.groups.values()) == 6
+    assert (
+        result.grouped_by == "by identical context: all records of a file name one document, which says nothing beside the file"
+    )
+    apart = [replace(row, place=Place(f"{row.document}.json", "1")) for row in questions(documents=6)]
+    assert sum(split(apart).groups.values()) == 6  # a file for each document is no data set
+
+
+def test_leak_proof_takes_near_duplicates_alone_before_documents_alone():
+    """Previously documents and near-duplicates that joined everything together left documents alone, which leaked."""
+    rows = [  # a ring: each document holds a passage and nearly the next one
+        Example(
+            f"{d}.{near}", "What?", " ".join(f"{word}{(d + near) % 12}" for word in "abcdefghijkl") + "xy"[near], (), f"doc {d}"
+        )
+        for d in range(12)
+        for near in (0, 1)
+    ]
+    result = split(rows)
+    assert "documents may be on both sides" in result.grouped_by
+    assert sum(result.groups.values()) >= 5
+    assert result.leaks.now == 0.0
+    assert split(rows, by="document").leaks.now > 0
+
+
+def test_what_leaks_all_the_same_is_warned_of():
+    """Previously a split that leaked all of its held-out records said so in one even sentence among others."""
+    result = split(numbered(FORM, 20, "product {}".format))
+    assert result.leaks.now == 1.0
+    assert result.leaks.warning.startswith("100% of the records set apart have a context in training too")
+    assert split(questions()).leaks.warning is None
+
+
+def test_small_leaks_are_told_as_such_and_random_is_not_compared_with_itself():
+    """Previously 1 of 10,000 was told as 0.0%; and `--by random` compared a random split with a random split."""
+    assert str(LeakShares(random=0.9, now=0.0001)).startswith("<0.1% of the records")
+    rows = questions(documents=5, contexts=2, each=10)
+    assert str(split(rows, by="random").leaks).endswith("no two records were kept together: this is a random split of the rows")
+    assert fold_leak_shares([part.held_out for part in folds(rows, by="random")], 13, groups=len(rows)).row_by_row
 
 
 def test_by_a_field_its_values_stay_whole_and_those_without_it_are_told():
@@ -185,7 +249,7 @@ def test_row_by_row_warns_and_tells_how_much_it_leaks():
     whole = split(rows)
     assert whole.leaks.now == 0.0
     assert whole.leaks.random > 0.9
-    assert "0.0% of the records set apart" in str(whole.leaks)
+    assert "0% of the records set apart" in str(whole.leaks)
     assert split(rows, by="context").grouped_by == "by identical context, whatever the document"
 
 

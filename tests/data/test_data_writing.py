@@ -92,6 +92,7 @@ def test_written_and_read_again_nothing_changed(tmp_path, name, records):
 @given(records=st.lists(placed(), min_size=1, max_size=4) | st.lists(TEXTS.filter(in_xml), min_size=1, max_size=4))
 @pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
 def test_tasks_for_label_studio_written_and_read_again_nothing_changed(tmp_path, name, records):
+    (tmp_path / "a.config.xml").unlink(missing_ok=True)  # hypothesis shares the folder
     write_examples(iter(records), tmp_path / name, "label-studio")
     dataset = read_examples(tmp_path / name)
     assert without_place(dataset) == records
@@ -194,9 +195,21 @@ def test_a_task_for_label_studio_is_plain(tmp_path):
         (Example("1", "Who?", "Ada.", (Span("Ada"),)), "label-studio", "has no start"),
         (Example("1", "Who?", "Ada.", (Span("Ada", 3),)), "label-studio", "the start 3"),
         (TextExample("1", "Hi", "a\x01"), "label-studio", "a control character"),
+        *(
+            (record, format, found)
+            for record, found in (
+                (Example("", "Who?", "Ada."), "the id is ''"),
+                (Example("1", "Who?", "Ada.", None, " "), "the document is ' '"),
+                (Example("1", "Who?", "Ada.", (Span("", 0),)), "an answer has no letter"),
+                (TextExample("1", "Hi", ""), "the label is ''"),
+                (TextExample("1", "Hi", " spam "), "the label is ' spam '"),
+            )
+            for format in WRITERS
+        ),
     ],
 )
 def test_what_a_format_cannot_carry_is_told_and_nothing_is_written(tmp_path, record, format, found):
+    """Previously a label '' came back as none, ' spam ' as 'spam', an id '' as a position, and nothing was told."""
     with pytest.raises(DataError, match=found) as caught:
         write_examples([record], tmp_path / f"a{WRITERS[format].suffixes[0]}", format)
     assert caught.value.next_move
@@ -210,6 +223,28 @@ def test_formats_and_suffixes_that_do_not_fit_are_told(tmp_path):
         write_examples([], tmp_path / "a.csv", "jsonl")
     with pytest.raises(ConfigError, match="cannot write examples"):
         write_examples([], tmp_path / "a.parquet.gz")
+
+
+@pytest.mark.parametrize("there", ["<View/>", None])
+def test_a_labeling_configuration_of_others_is_not_written_over(tmp_path, there):
+    """Previously a configuration beside the tasks, which nobody had named, was replaced without a word."""
+    config = tmp_path / "a.config.xml"
+    rows = [TextExample("1", "Hi", "a")]
+    if there is None:
+        config.write_bytes(b"\xff\xfe")
+    else:
+        config.write_text(there)
+    before = config.read_bytes()
+    with pytest.raises(OutputError, match=r"a\.config\.xml, where the labeling configuration belongs"):
+        write_examples(rows, tmp_path / "a.json", "label-studio")
+    assert list(tmp_path.iterdir()) == [config]
+    assert config.read_bytes() == before
+    config.unlink()
+    for _ in range(2):  # the same again is no reason to stop
+        write_examples(rows, tmp_path / "a.json", "label-studio")
+    with pytest.raises(OutputError):
+        write_examples([TextExample("1", "Hi", "b")], tmp_path / "a.json", "label-studio")
+    assert read_examples(tmp_path / "a.json")[0].label == "a"
 
 
 # --- all or nothing -----------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Attention kernels against attention in fp64, and what a model does with them."""
 
 import copy
+import itertools
 import json
 
 import pytest
@@ -11,10 +12,11 @@ from transformers import AutoModelForQuestionAnswering, DebertaV2Config, GPT2Con
 
 from spantune.models import attention
 from spantune.models.attention import KERNELS, NAME, attend, choice, use_fast_attention
-from spantune.models.attention.kernels import three_products
+from spantune.models.attention.kernels import packed, three_products
 
 # How far a kernel may be from fp64, relative to the largest number: bf16 keeps 8 bits of a number, fp32 24.
 CLOSE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 3e-2}
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 on_cpu = pytest.mark.parametrize("name", [name for name, kernel in KERNELS.items() if "cpu" in kernel.devices])
 
 
@@ -29,6 +31,10 @@ def plainly(query, key, value, mask, scale):
 
 def bias_of(mask, dtype):
     return None if mask is None else torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, torch.finfo(dtype).min)
+
+
+def first_name(kernel):
+    return next(name for name, one in KERNELS.items() if one is kernel)
 
 
 def drawn(batch, heads, length, width, dtype, seed=0):
@@ -171,14 +177,18 @@ def test_a_choice_is_measured_once_and_remembered_for_the_machine(tmp_path, monk
     query = torch.randn(2, 3, 70, 16)
     first = choice.choose_kernel(query, gradients=True)
     (file,) = tmp_path.glob("attention-*.json")
-    assert json.loads(file.read_text()) == {"cpu-float32-3-16-64-True": next(n for n, k in KERNELS.items() if k is first)}
+    assert json.loads(file.read_text()) == {
+        "cpu float32 3x16 length 64 forward and back: sdpa or three_products": first_name(first)
+    }
     choice._choice.cache_clear()
     monkeypatch.setattr(choice, "measured", lambda asked: pytest.fail("measured again"))
     assert choice.choose_kernel(query, gradients=True) is first
     choice._choice.cache_clear()
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"cpu-float32-3-16-64-True": "a kernel of a later version"}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"cpu float32 3x16 length 64 forward and back: sdpa or three_products": "of a later version"}']
+)
 def test_a_damaged_memory_is_measured_again(content, tmp_path, monkeypatch):
     monkeypatch.setenv("SPANTUNE_CACHE", str(tmp_path))
     (tmp_path / f"attention-{choice.machine()}.json").write_text(content)
@@ -200,10 +210,51 @@ def test_measuring_leaves_the_random_numbers_of_training_alone():
     torch.manual_seed(5)
     wanted = torch.rand(3)
     torch.manual_seed(5)
-    choice.measured(choice.Question("cpu", "float32", 2, 8, 64, gradients=True))
+    choice.measured(choice.Question("cpu", "float32", 2, 8, 64, True, ("sdpa", "three_products")))
     assert torch.equal(torch.rand(3), wanted)
 
 
 def test_long_windows_and_large_batches_keep_no_scores():
     assert choice.choose_kernel(torch.empty(1, 2, 1024, 8), gradients=True) is KERNELS["sdpa"]
     assert choice.choose_kernel(torch.empty(600, 12, 512, 1), gradients=True) is KERNELS["sdpa"]
+
+
+def windows_one_by_one(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, scale):
+    """What `varlen_attn` computes, for processors, where it is not there: one window after the other."""
+    assert torch.equal(cu_seq_q, cu_seq_k) and max_q == max_k and int(cu_seq_q.diff().max()) <= max_q
+    attended = [
+        torch.nn.functional.scaled_dot_product_attention(
+            *(one[a:b].transpose(0, 1) for one in (query, key, value)), scale=scale
+        )
+        for a, b in itertools.pairwise(cu_seq_q.tolist())
+    ]
+    return torch.cat([one.transpose(0, 1) for one in attended])
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=on_a_gpu)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_packed_windows_attend_as_padded_ones(device, masked, monkeypatch):
+    if device == "cpu":
+        monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", windows_one_by_one)
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    query, key, value, gradient = (one.detach().to(device) for one in drawn(3, 2, 17, 16, dtype))
+    leaves = [one.requires_grad_() for one in (query, key, value)]
+    mask = padding(3, 17).to(device) if masked else None
+    exact = [one.detach().double().requires_grad_() for one in leaves]
+    wanted = plainly(*exact, mask, 0.25)
+    seen = torch.ones_like(wanted) if mask is None else mask[:, 0, 0, :, None].expand(3, 17, 16).unsqueeze(1).expand_as(wanted)
+    wanted.backward(gradient.double() * seen)
+    found = packed(*leaves, bias_of(mask, dtype), 0.25)
+    found.backward(gradient)
+    assert ((found - wanted).abs() * seen).max() <= CLOSE[dtype] * value.abs().max()
+    assert not (found * (1 - seen.double())).any()
+    for one, exactly in zip(leaves, exact, strict=True):
+        assert (one.grad.double() - exactly.grad).abs().max() <= CLOSE[dtype] * exactly.grad.abs().max()
+
+
+def test_windows_are_packed_where_padding_is_the_only_mask():
+    query = torch.empty(2, 4, 16, 64, dtype=torch.bfloat16)
+    takes = KERNELS["packed"].takes
+    assert takes(query, None) and takes(query, torch.zeros(2, 1, 1, 16))
+    assert not takes(query, torch.zeros(2, 1, 16, 16))
+    assert not takes(query.float(), None) and not takes(query[..., :5], None)

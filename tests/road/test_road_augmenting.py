@@ -1,6 +1,7 @@
 """`augment_file`, and augmentation on the road of training: the training side alone, told, the same on a resume."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from conftest import made_examples, made_texts, quick_config
@@ -46,7 +47,24 @@ def test_what_check_sets_aside_is_left_out_and_told(tmp_path):
     write_examples(records, tmp_path / "q.json")
     made = augment_file([tmp_path / "q.json"], tmp_path / "more.json", ["case=1"])
     assert made.left_out == 1
-    assert made.sentences()[-1] == "1 records are left out: spantune check tells which and why"
+    assert made.sentences()[-1] == "1 record is left out: spantune check tells which and why"
+
+
+def test_repaired_records_are_not_called_as_they_were(tmp_path):
+    """Previously records whose starts had been corrected were told to be in the file as they were."""
+    records = list(made_examples(5))
+    records[2] = replace(records[2], answers=(replace(records[2].answers[0], start=99),))
+    write_examples(records, tmp_path / "q.json")
+    made = augment_file([tmp_path / "q.json"], tmp_path / "more.json", ["case=1"])
+    assert made.repaired == made.as_dict()["repaired"] == 1
+    assert ": 4 as they were, 1 repaired, 5 copies" in made.sentences()[0]
+    assert made.sentences()[-1] == "1 record was repaired first; spantune check FILE --fix DIR tells each one"
+
+
+def test_a_format_that_does_not_exist_is_told_before_the_work(tmp_path):
+    """Previously the data was read, checked and augmented before the suffix of the file was looked at."""
+    with pytest.raises(ConfigError, match=r"cannot write examples to 'more\.xyz'"):
+        augment_file(["not there.json"], tmp_path / "more.xyz", ["typos=1"])
 
 
 @pytest.mark.parametrize(

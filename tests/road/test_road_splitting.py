@@ -36,7 +36,7 @@ def test_three_files_share_no_document(data, tmp_path):
     assert sides.leaks.random > 0.5
     said = sides.sentences()
     assert said[0].startswith(f"56 records to {sides.train}, 16 to {sides.held_out}, 8 to {sides.test}, by document")
-    assert said[-1] == "1 records are in no file: spantune check tells which and why"
+    assert said[-1] == "1 record is in no file: spantune check tells which and why"
     assert json.loads(json.dumps(sides.as_dict()))["leaks"]["now"] == 0.0
 
 
@@ -63,6 +63,27 @@ def test_files_of_an_earlier_split_are_told(data, tmp_path):
     assert str(out / "test.json") in sides.stale
     assert "earlier split" in sides.sentences()[-1]
     assert fold_files([data], tmp_path / "other", k=3).stale == ()
+
+
+def test_folds_of_an_earlier_run_are_told(data, tmp_path):
+    """Previously five folds and then two left fold-3 to fold-5 beside them, and nothing said so."""
+    fold_files([data], tmp_path / "parts", k=5)
+    folded = fold_files([data], tmp_path / "parts", k=2)
+    named = [tmp_path / "parts" / f"fold-{number}" / name for number in (3, 4, 5) for name in ("held-out.json", "train.json")]
+    assert folded.stale == tuple(map(str, named))
+    assert "earlier split" in folded.sentences()[-1]
+
+
+@pytest.mark.parametrize("made", [lambda *given: split_files(*given), lambda *given: fold_files(*given, k=2)])
+def test_records_that_were_repaired_first_are_told(made, tmp_path):
+    """Previously a split wrote corrected starts, and nothing said that the files differ from the data."""
+    rows = [
+        replace(one, answers=(replace(one.answers[0], start=99),)) if not n else one for n, one in enumerate(made_examples(9))
+    ]
+    write_examples(rows, tmp_path / "data.json")
+    parts = made([tmp_path / "data.json"], tmp_path / "parts")
+    assert parts.repaired == parts.as_dict()["repaired"] == 1
+    assert "1 record was repaired first; spantune check FILE --fix DIR tells each one" in parts.sentences()
 
 
 def test_what_cannot_be_folded_writes_nothing(data, tmp_path):

@@ -28,7 +28,7 @@ def command(
 
     \b
     $ spantune augment parts/train.json --out more.json --share typos=0.5 --share crop=1
-    6882 records to more.json: 2989 as they were, 3893 copies
+    6,882 records to more.json: 2,989 as they were, 3,893 copies
     augmentation: 1534 of 1534 copies made by typos
     augmentation: 2359 of 2989 copies made by crop, the others cannot be
 

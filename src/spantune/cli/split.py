@@ -7,6 +7,7 @@ import typer
 
 import spantune
 from spantune.cli import options, show
+from spantune.cli.terminal import Terminal
 from spantune.errors import ConfigError
 
 NAME = "split"
@@ -46,18 +47,20 @@ def command(
     parts/test.json, by document; records with an identical context stay
     together too; so do near-duplicates, and parts of one another: 34 groups
     instead of 39
-    0.0% of the records set apart have a context in training too, or one near
-    it; a random split of the rows would leave 94.0%
+    0% of the records set apart have a context in training too, or one near it;
+    a random split of the rows would leave 94.0%
 
     Near-duplicate passages stay on one side too, and those that are parts of others; --by document looks at titles and
     identical passages only. The unanswerable share, or that of each label, is alike on all sides as far as whole groups
-    allow. Records that `spantune check` would set aside are in no file, and counted.
+    allow. Records that `spantune check` would set aside are in no file, those that it repairs are written repaired; both are
+    counted. Where more than 1% of the records set apart are known from training, a warning says so.
     """
     read_as = options.read_as(shape, columns, encoding)
     if folds is None:
         share = 0.2 if held_out is None else held_out
         made = spantune.split_files(data, out, held_out=share, test=test, by=by, seed=seed, read_as=read_as)
         show.result(made.as_dict(), as_json=json, text=lambda: show.sides(made))
+        _warn(made.warning)
         return
     if held_out is not None or test is not None:
         raise ConfigError(
@@ -69,3 +72,9 @@ def command(
 
     folded = fold_files(data, out, k=folds, by=by, seed=seed, read_as=read_as)
     show.result(folded.as_dict(), as_json=json, text=lambda: show.sides(folded))
+    _warn(folded.warning)
+
+
+def _warn(warning: str | None) -> None:
+    if warning is not None:
+        Terminal().warn(warning)

@@ -5,11 +5,11 @@ Does not know: files, ids, order.
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
 from spantune.data.records import Example, Record
+from spantune.data.texts import evened
 
 HASH_LENGTH = 16  # hex digits, 64 bits: among a million records a chance collision is one in 37 million
 
@@ -55,7 +55,7 @@ def _exact_digest(record: Record) -> bytes:
 
 @lru_cache(maxsize=256)  # the questions of one passage follow one another
 def _normal_digest(text: str) -> bytes:
-    return _text_digest(" ".join(unicodedata.normalize("NFC", text).casefold().split()))
+    return _text_digest(evened(text, "NFC"))
 
 
 @lru_cache(maxsize=256)

@@ -13,11 +13,21 @@ EXCERPT_LENGTH = 60  # characters of a value shown in a message: enough to recog
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """A value that reading itself changed: what it belongs to, as the file has it, as the record has it; plain values."""
+
+    field: Literal["answer", "id", "label", "document"]
+    old: str | int | float | bool | dict[str, str | int | float | bool] | None
+    new: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with one record, and what became of the record because of it.
 
     `outcome` is 'repaired' (the record is used, changed), 'quarantined' (set aside for a person to look at) or
-    'dropped' (nothing usable is left). A record with several problems ends in the gravest of their outcomes.
+    'dropped' (nothing usable is left). A record with several problems ends in the gravest of their outcomes. `changed` is
+    the value that was changed for it while the file was read, if one was.
     """
 
     file: str
@@ -28,10 +38,11 @@ class Problem:
     found: str
     expected: str
     next_move: str
+    changed: Changed | None = None
 
     def as_dict(self) -> dict[str, str]:
-        """The fields as a plain dict, for JSON."""
-        return {name: str(value) for name, value in asdict(self).items()}
+        """The fields as a plain dict, for JSON; without `changed`, which the list of repairs has."""
+        return {name: str(value) for name, value in asdict(self).items() if name != "changed"}
 
     def __str__(self) -> str:
         place = visible(": ".join(part for part in (self.file, self.where) if part)) or "record"
@@ -51,6 +62,7 @@ class Flaw:
     found: str
     expected: str
     next_move: str
+    changed: Changed | None = None
 
     def at(self, place: Place | None, record_id: str = "") -> Problem:
         """The same flaw, told with its place."""
@@ -63,6 +75,7 @@ class Flaw:
             self.found,
             self.expected,
             self.next_move,
+            self.changed,
         )
 
 

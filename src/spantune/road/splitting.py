@@ -18,6 +18,7 @@ from spantune.data.splitting import (
 )
 from spantune.errors import OutputError
 from spantune.road.targets import check_target
+from spantune.wording import counted
 
 NAMES = {"train": "train.json", "held_out": "held-out.json", "test": "test.json"}
 
@@ -26,8 +27,9 @@ NAMES = {"train": "train.json", "held_out": "held-out.json", "test": "test.json"
 class Sides:
     """The files of a split: their paths and counts, what kept records together, and what was left out of all.
 
-    `leaks` says what a random split of the rows would have leaked. `test` is `None` where no test set was asked for. `stale`
-    names files of an earlier split that stand beside these and may share records with them.
+    `leaks` says what a random split of the rows would have leaked; `repaired` records were changed before they were written.
+    `test` is `None` where no test set was asked for. `stale` names files of an earlier split that stand beside these and may
+    share records with them.
     """
 
     train: str
@@ -40,16 +42,22 @@ class Sides:
     test: str | None = None
     test_count: int = 0
     stale: tuple[str, ...] = ()
+    repaired: int = 0
+
+    @property
+    def warning(self) -> str | None:
+        """What is wrong with the split, if anything is."""
+        return self.leaks.warning
 
     def as_dict(self) -> dict[str, Any]:
         """The result as JSON can carry it."""
-        return {**asdict(self), "leaks": self.leaks.as_dict()}
+        return {**asdict(self), "leaks": self.leaks.as_dict(), "warning": self.warning}
 
     def sentences(self) -> tuple[str, ...]:
         """Where the records are, what a random split would have leaked, and what was left out."""
-        third = f", {self.test_count} to {self.test}" if self.test else ""
-        files = f"{self.train_count} records to {self.train}, {self.held_out_count} to {self.held_out}{third}"
-        return (f"{files}, {self.grouped_by}", str(self.leaks), *_left_out(self.left_out), *_told_stale(self.stale))
+        third = f", {self.test_count:,} to {self.test}" if self.test else ""
+        files = f"{counted(self.train_count, 'record')} to {self.train}, {self.held_out_count:,} to {self.held_out}{third}"
+        return (f"{files}, {self.grouped_by}", *_told(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +72,31 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """The files of k folds, in which each record is held out once."""
+    """The files of k folds, in which each record is held out once; what is told beside them is told as of `Sides`."""
 
     folds: tuple[Fold, ...]
     grouped_by: str
     left_out: int
     leaks: LeakShares
     stale: tuple[str, ...] = ()
+    repaired: int = 0
+
+    @property
+    def warning(self) -> str | None:
+        """What is wrong with the split, if anything is."""
+        return self.leaks.warning
 
     def as_dict(self) -> dict[str, Any]:
         """The result as JSON can carry it."""
-        return {**asdict(self), "leaks": self.leaks.as_dict()}
+        return {**asdict(self), "leaks": self.leaks.as_dict(), "warning": self.warning}
 
     def sentences(self) -> tuple[str, ...]:
         """Where the records are, what a random split would have leaked, and what was left out."""
-        files = (f"{fold.train_count} records to {fold.train}, {fold.held_out_count} to {fold.held_out}" for fold in self.folds)
-        return (*files, self.grouped_by, str(self.leaks), *_left_out(self.left_out), *_told_stale(self.stale))
+        files = (
+            f"{counted(fold.train_count, 'record')} to {fold.train}, {fold.held_out_count:,} to {fold.held_out}"
+            for fold in self.folds
+        )
+        return (*files, self.grouped_by, *_told(self))
 
 
 def split_files(
@@ -118,6 +135,7 @@ def split_files(
         test=str(folder / NAMES["test"]) if third else None,
         test_count=len(third),
         stale=_stale(folder, files),
+        repaired=report.repaired,
     )
 
 
@@ -148,9 +166,25 @@ def fold_files(
         Fold(str(folder / NAMES["train"]), str(folder / NAMES["held_out"]), len(part.train), len(part.held_out))
         for folder, part in zip(made, parts, strict=True)
     )
+    groups = sum(parts[0].groups.values())
     return Folded(
-        tuple(told), parts[0].grouped_by, _not_used(report), fold_leak_shares([part.held_out for part in parts], seed)
+        tuple(told),
+        parts[0].grouped_by,
+        _not_used(report),
+        fold_leak_shares([part.held_out for part in parts], seed, groups=groups),
+        stale=_stale(Path(out), files),
+        repaired=report.repaired,
     )
+
+
+def repaired_first(count: int) -> tuple[str, ...]:
+    """The sentence on records that were changed before they were used; none where there are none.
+
+    >>> repaired_first(1)
+    ('1 record was repaired first; spantune check FILE --fix DIR tells each one',)
+    """
+    were = "was" if count == 1 else "were"
+    return (f"{counted(count, 'record')} {were} repaired first; spantune check FILE --fix DIR tells each one",) if count else ()
 
 
 def _write(files: Mapping[Path, Iterable[Record]], data: Sequence[str | Path]) -> None:
@@ -172,8 +206,14 @@ def _not_used(report: Report) -> int:
     return report.read - len(report.examples)
 
 
+def _told(made: Sides | Folded) -> tuple[str, ...]:
+    """What is said of every split: its leaks, and the records and files that are not as one might think."""
+    return (str(made.leaks), *repaired_first(made.repaired), *_left_out(made.left_out), *_told_stale(made.stale))
+
+
 def _left_out(count: int) -> tuple[str, ...]:
-    return (f"{count} records are in no file: spantune check tells which and why",) if count else ()
+    are = "is" if count == 1 else "are"
+    return (f"{counted(count, 'record')} {are} in no file: spantune check tells which and why",) if count else ()
 
 
 def _stale(folder: Path, written: Collection[Path]) -> tuple[str, ...]:

@@ -114,7 +114,6 @@ class _Scene:
 
 def _set_up(train: Sequence[Any], held_out: Sequence[Any], config: Config, watch: Watch) -> _Scene:
     task = task_of(train, config)
-    same_task(task_of(held_out, config).name, task.name)
     _warn_of_new_labels(train, held_out, watch)
     with working(watch, "loading the model"):
         model = task.load_model(config, train)
@@ -181,6 +180,7 @@ def _both_sides(
             held_report = check(read_files(eval_data, read_as))
         _tell(held_report, watch)
         held_out = labelled_only(held_report.examples, eval_data)
+        same_task(task_of(held_out, config).name, task_of(labelled, config).name)
         told = f"held out: {', '.join(Path(path).name for path in eval_data)}"
         return labelled, held_out, told
     parts = split(labelled, held_out=config.held_out, seed=config.training.seed)

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from spantune.data import texts
+
 # Han, kana, Thai, Lao, Khmer, Burmese: scripts that put no white space between words.
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]+")
 
@@ -13,7 +15,7 @@ def evened(text: str) -> str:
     >>> evened(" Ｔhe  Tower, ")
     'the tower'
     """
-    even = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    even = texts.evened(text, "NFKC")
     first = next((at for at, letter in enumerate(even) if letter.isalnum()), 0)
     last = next((at for at in range(len(even), first, -1) if even[at - 1].isalnum()), len(even))
     return even[first:last]

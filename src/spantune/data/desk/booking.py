@@ -233,10 +233,14 @@ def _removed(flaw: Flaw, left: int) -> Flaw:
 
 
 def _read_repairs(told: Iterable[Problem], record: Record) -> tuple[Repair, ...]:
-    """What reading itself changed; the old value is in the problem's words, not a span."""
-    if isinstance(record, TextExample):
-        return tuple(Repair(record.id, record.place, problem.code, "label", problem.found, record.label) for problem in told)
-    return tuple(Repair(record.id, record.place, problem.code, "answer", problem.found, None) for problem in told)
+    """The values that reading itself changed: not all it tells of is one."""
+    changes = ((problem.code, problem.changed) for problem in told if problem.changed is not None)
+    return tuple(
+        Repair(
+            record.id, record.place, code, one.field, one.old, Span(one.new) if one.field == "answer" and one.new else one.new
+        )
+        for code, one in changes
+    )
 
 
 def _chosen_repairs(before: Record, after: Record) -> tuple[Repair, ...]:

@@ -1,6 +1,6 @@
 """In: records in memory, or names of files. Out: a Report; and for files, if wanted, the clean set and what was changed.
 
-Does not know: how a record is judged (`booking`), how the sums are made (`tally`).
+Does not know: how a record is judged (`booking`), how the sums are made (`ledger`).
 """
 
 import json
@@ -14,9 +14,9 @@ from spantune.data.atomic import lines_to, write_text
 from spantune.data.desk.booking import Desk
 from spantune.data.desk.choices import Choices, holds_choices, quarantine_line, read_choices
 from spantune.data.desk.entries import Entry, Repair
+from spantune.data.desk.ledger import Ledger
 from spantune.data.desk.outlook import HEAD, look_ahead, outlooks
 from spantune.data.desk.report import Report
-from spantune.data.desk.tally import Tally
 from spantune.data.reading import Dataset, ReadAs, Stream, open_examples
 from spantune.data.records import Record
 from spantune.data.repair import Cause
@@ -52,19 +52,19 @@ def check(records: Dataset | Iterable[Record]) -> Report:
     dataset = records if isinstance(records, Dataset) else None
     made = dataset.made if dataset is not None else tuple(Made(record) for record in records)
     desk = Desk(outlooks(one.record for one in made if one.record is not None and one.usable))
-    tally = Tally()
+    ledger = Ledger()
     examples: list[Record] = []
     quarantined: list[Record] = []
     repairs: list[Repair] = []
     for one in made:
         entry = desk.book(one)
-        tally.enter(entry)
+        ledger.enter(entry)
         repairs += entry.repairs
         if entry.record is not None:
             examples.append(entry.record)
         elif entry.outcome == "quarantined" and entry.before is not None:
             quarantined.append(entry.before)
-    return tally.report(
+    return ledger.report(
         dataset.sources if dataset is not None else (),
         examples=tuple(examples),
         quarantined=tuple(quarantined),
@@ -126,11 +126,11 @@ def _passed(
 ) -> Report:
     """One pass over all files. `known` causes are those of a pass before; without them, they are compared at the end."""
     choices = read_choices(accept) if accept is not None else Choices({})
-    tally = Tally(LISTED_ALIKE)
+    ledger = Ledger(LISTED_ALIKE)
     desk = Desk({}, choices)
     streams: list[Stream] = []
     with ExitStack() as files:
-        takers: list[Callable[[Entry], None]] = [tally.enter]
+        takers: list[Callable[[Entry], None]] = [ledger.enter]
         if folder is not None:
             takers.append(_written_to(folder, files))
         if into is not None:
@@ -138,11 +138,11 @@ def _passed(
         for entry in _entries(open_examples(sources, read_as), desk, streams, known):
             for take in takers:
                 take(entry)
-        found = tally.causes()
+        found = ledger.causes()
         used = {file: outlook.cause for file, outlook in desk.outlooks.items() if outlook.cause is not None}
         if not known and {file: cause.code for file, cause in found.items()} != {file: one.code for file, one in used.items()}:
             raise _MisjudgedError({stream.path: found.get(stream.path) for stream in streams})
-    return tally.report(streams, choices_left=choices.left)
+    return ledger.report(streams, choices_left=choices.left)
 
 
 def _entries(opened: Iterator[Stream], desk: Desk, streams: list[Stream], known: Mapping[str, Cause | None]) -> Iterator[Entry]:

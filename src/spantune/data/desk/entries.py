@@ -1,6 +1,6 @@
 """In: nothing. Out: what is booked for one record read: its outcome, the reason, and each thing that was changed.
 
-Does not know: how that is decided (`booking`), what is added up (`tally`).
+Does not know: how that is decided (`booking`), what is added up (`ledger`).
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,24 @@ Outcome = Literal["kept", "repaired", "quarantined", "dropped"]
 
 REMOVED = "reference_removed"
 CHOSEN = "chosen"
+Written = str | int | float | bool | dict[str, str | int | float | bool] | None
+"""A value as a file has it."""
+
 GRAVITY: tuple[Outcome, ...] = ("dropped", "quarantined", "repaired", "kept")
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One thing that was changed in a record: an answer (spans) or its id (texts); `new` is None for what was removed."""
+    """One thing that was changed in a record: an answer (spans) or its id, label or document (texts).
+
+    `new` is None for what was removed. `old` is the file's own value where that is neither span nor text.
+    """
 
     record_id: str
     place: Place | None
     code: str
-    field: Literal["answer", "id", "label"]
-    old: Span | str | None
+    field: Literal["answer", "id", "label", "document"]
+    old: Span | Written
     new: Span | str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -80,7 +86,7 @@ class Entry:
         return tuple(one.problem for one in self.told)
 
 
-def plain(value: Span | str | None) -> Any:
+def plain(value: Span | Written) -> Any:
     """A span as `{"text", "answer_start"}`, anything else as it is.
 
     >>> plain(Span("Ada", 7)), plain(Span("Ada")), plain("q1")

@@ -7,7 +7,7 @@ from typing import Any
 
 from spantune.data.leakage.finding import answers_of, bodies, likeness_of, question, telling_documents
 from spantune.data.leakage.near import near_pairs, part_pairs
-from spantune.data.leakage.report import Leak, LeakPair, Tally
+from spantune.data.leakage.report import ByKind, Leak, LeakPair
 from spantune.data.records import Example, Record
 from spantune.wording import part_of
 
@@ -69,20 +69,20 @@ def find_leaks_within(records: Iterable[Record]) -> DuplicateReport:
     of_bodies = bodies(rows)
     _find_same(found, of_bodies)
     _find_near(found, of_bodies)
-    return DuplicateReport(len(rows), found.tally.counts, found.tally.pairs, len(found.across))
+    return DuplicateReport(len(rows), found.by_kind.counts, found.by_kind.pairs, len(found.across))
 
 
 class _Found:
-    """The tally of one set, and which of its records have their twin in another file."""
+    """What is found of one set, and which of its records have their twin in another file."""
 
     def __init__(self, rows: Sequence[Record]) -> None:
         self.rows = rows
-        self.tally = Tally(rows, DUPLICATES)
+        self.by_kind = ByKind(rows, DUPLICATES)
         self.across: set[int] = set()
         self.documents = telling_documents(rows)
 
     def add(self, kind: str, index: int, twin: int, similarity: float | None) -> None:
-        self.tally.add(kind, index, self.rows[twin], similarity)
+        self.by_kind.add(kind, index, self.rows[twin], similarity)
         if _file(self.rows[index]) != _file(self.rows[twin]):
             self.across.add(index)
 

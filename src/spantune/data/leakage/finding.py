@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from spantune.data.leakage.near import LINES, PASSAGES, Likeness, Twin, near_twins, part_twins
-from spantune.data.leakage.report import LEAKS, LeakReport, Tally
+from spantune.data.leakage.report import LEAKS, ByKind, LeakReport
 from spantune.data.leakage.shingles import evened
 from spantune.data.records import Example, Record
+from spantune.errors import DataError
 
 
 def find_leaks(test: Iterable[Record], train: Iterable[Record]) -> LeakReport:
@@ -24,16 +25,34 @@ def find_leaks(test: Iterable[Record], train: Iterable[Record]) -> LeakReport:
     >>> report = find_leaks(test, train)
     >>> report.touched, report.counts["near_context"], report.pairs[0].similarity
     (frozenset({0}), 1, 0.722)
+
+    Raises `DataError` for questions on one side and texts to classify on the other.
     """
     tests, trains = tuple(test), tuple(train)
-    tally = Tally(tests, LEAKS)
+    _check_task(tests, trains)
+    by_kind = ByKind(tests, LEAKS)
     if tests and trains:
-        _find_contexts(tally, tests, trains)
+        _find_contexts(by_kind, tests, trains)
         if isinstance(tests[0], Example):
-            _find_questions(tally, tests, trains)
-            _find_answers(tally, tests, trains)
-        _find_documents(tally, tests, trains)
-    return tally.leaks(answered=sum(bool(answers_of(record)) for record in tests), similarity="exact")
+            _find_questions(by_kind, tests, trains)
+            _find_answers(by_kind, tests, trains)
+        _find_documents(by_kind, tests, trains)
+    return by_kind.leaks(answered=sum(bool(answers_of(record)) for record in tests), similarity="exact")
+
+
+def _check_task(tests: Sequence[Record], trains: Sequence[Record]) -> None:
+    told = [_tasks_of(records) for records in (tests, trains)]
+    if len(set(filter(None, told))) > 1 or any(" and " in one for one in told):
+        raise DataError(
+            f"test records for the {told[0] or 'no task'}, training records for the {told[1] or 'no task'}",
+            expected="records of one task",
+            next_move="give test and training data for the same task",
+        )
+
+
+def _tasks_of(records: Sequence[Record]) -> str:
+    tasks = sorted({"'answer'" if isinstance(record, Example) else "'classify'" for record in records})
+    return f"task{'s' * (len(tasks) > 1)} {' and '.join(tasks)}" if tasks else ""
 
 
 def body(record: Record) -> str:
@@ -83,75 +102,75 @@ def _titles(*sets: Sequence[Record]) -> frozenset[str]:
     return names
 
 
-def _find_contexts(tally: Tally, tests: Sequence[Record], trains: Sequence[Record]) -> None:
+def _find_contexts(by_kind: ByKind, tests: Sequence[Record], trains: Sequence[Record]) -> None:
     of_tests, of_trains = bodies(tests), bodies(trains)
     documents = _titles(tests, trains)
     for text in (text for text in of_tests if text in of_trains):
-        _same_context(tally, of_tests[text], tests, [trains[index] for index in of_trains[text]])
-        _renamed(tally, of_tests[text], [trains[index] for index in of_trains[text]], documents)
+        _same_context(by_kind, of_tests[text], tests, [trains[index] for index in of_trains[text]])
+        _renamed(by_kind, of_tests[text], [trains[index] for index in of_trains[text]], documents)
     known = list(of_trains)
     new = [text for text in of_tests if text not in of_trains]
     near = near_twins(new, known, likeness_of(tests))
     rest = [text for number, text in enumerate(new) if number not in near]
     for kind, texts, found in (("near_context", new, near), ("contained_context", rest, part_twins(rest, known))):
         for number, twins in found.items():
-            _add_twins(tally, kind, of_tests[texts[number]], trains[of_trains[known[twins[0].index]][0]], twins[0])
+            _add_twins(by_kind, kind, of_tests[texts[number]], trains[of_trains[known[twins[0].index]][0]], twins[0])
             others = [trains[index] for twin in twins for index in of_trains[known[twin.index]]]
-            _renamed(tally, of_tests[texts[number]], others, documents)
+            _renamed(by_kind, of_tests[texts[number]], others, documents)
 
 
-def _same_context(tally: Tally, indices: Sequence[int], tests: Sequence[Record], twins: Sequence[Record]) -> None:
+def _same_context(by_kind: ByKind, indices: Sequence[int], tests: Sequence[Record], twins: Sequence[Record]) -> None:
     asked = {question(twin): twin for twin in twins}
     for index in indices:
         twin = asked.get(question(tests[index]))
-        tally.add("same_record" if twin else "same_context", index, twin or twins[0], 1.0)
+        by_kind.add("same_record" if twin else "same_context", index, twin or twins[0], 1.0)
 
 
-def _add_twins(tally: Tally, kind: str, indices: Sequence[int], record: Record, twin: Twin) -> None:
+def _add_twins(by_kind: ByKind, kind: str, indices: Sequence[int], record: Record, twin: Twin) -> None:
     for index in indices:
-        tally.add(kind, index, record, twin.similarity)
+        by_kind.add(kind, index, record, twin.similarity)
 
 
-def _renamed(tally: Tally, indices: Sequence[int], twins: Sequence[Record], documents: frozenset[str]) -> None:
+def _renamed(by_kind: ByKind, indices: Sequence[int], twins: Sequence[Record], documents: frozenset[str]) -> None:
     """The document under two titles: none of the twins has the title of the record, and both titles are known."""
     titles = {twin.document for twin in twins}
     other = next((twin for twin in twins if twin.document in documents), None)
     for index in indices:
-        own = tally.records[index].document
+        own = by_kind.records[index].document
         if other is not None and own in documents and own not in titles:
-            tally.add("renamed_document", index, other)
+            by_kind.add("renamed_document", index, other)
 
 
-def _find_questions(tally: Tally, tests: Sequence[Record], trains: Sequence[Record]) -> None:
+def _find_questions(by_kind: ByKind, tests: Sequence[Record], trains: Sequence[Record]) -> None:
     of_trains: dict[str, list[int]] = defaultdict(list)
     for index, record in enumerate(trains):
         of_trains[question(record)].append(index)
     left: dict[str, list[int]] = defaultdict(list)
-    for index in tally.untouched():
+    for index in by_kind.untouched():
         left[question(tests[index])].append(index)
     asked, known = list(left), list(of_trains)
     for number, twins in near_twins(asked, known, LINES).items():
         for index in left[asked[number]]:
-            _add_question(tally, index, [(twin, trains[at]) for twin in twins for at in of_trains[known[twin.index]]])
+            _add_question(by_kind, index, [(twin, trains[at]) for twin in twins for at in of_trains[known[twin.index]]])
 
 
-def _add_question(tally: Tally, index: int, twins: Sequence[tuple[Twin, Record]]) -> None:
-    own = answers_of(tally.records[index])
+def _add_question(by_kind: ByKind, index: int, twins: Sequence[tuple[Twin, Record]]) -> None:
+    own = answers_of(by_kind.records[index])
     same = next(((twin, record) for twin, record in twins if own & answers_of(record)), None)
     twin, record = same or twins[0]
-    tally.add("same_question_and_answer" if same else "same_question", index, record, twin.similarity)
+    by_kind.add("same_question_and_answer" if same else "same_question", index, record, twin.similarity)
 
 
-def _find_answers(tally: Tally, tests: Sequence[Record], trains: Sequence[Record]) -> None:
+def _find_answers(by_kind: ByKind, tests: Sequence[Record], trains: Sequence[Record]) -> None:
     known = {answer: record for record in trains for answer in answers_of(record)}
     for index, record in enumerate(tests):
         if twin := next((known[answer] for answer in sorted(answers_of(record)) if answer in known), None):
-            tally.add("answer_in_training", index, twin)
+            by_kind.add("answer_in_training", index, twin)
 
 
-def _find_documents(tally: Tally, tests: Sequence[Record], trains: Sequence[Record]) -> None:
+def _find_documents(by_kind: ByKind, tests: Sequence[Record], trains: Sequence[Record]) -> None:
     documents = telling_documents(tests, trains)
     known = {record.document: record for record in trains if record.document in documents}
     for index, record in enumerate(tests):
         if record.document in known:
-            tally.add("same_document", index, known[record.document])
+            by_kind.add("same_document", index, known[record.document])

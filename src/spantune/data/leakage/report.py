@@ -133,7 +133,7 @@ class LeakReport:
         }
 
 
-class Tally:
+class ByKind:
     """Collects what is found of records, kind by kind."""
 
     def __init__(self, records: Sequence[Record], kinds: Sequence[Leak]) -> None:

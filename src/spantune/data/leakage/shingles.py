@@ -6,9 +6,10 @@ between words, a passage is cut into runs of characters too, so that every langu
 """
 
 import re
-import unicodedata
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+
+from spantune.data import texts
 
 # Chinese and Japanese (with their numbers and marks), Thai, Lao, Burmese, Khmer, Tibetan: scripts without spaces.
 UNSPACED = (
@@ -36,8 +37,7 @@ def evened(text: str) -> str:
     >>> evened("ＡＤＡ\u00a0wrote\n it. ")
     'ada wrote it.'
     """
-    whole = text if text.isascii() else unicodedata.normalize("NFKC", text.encode(errors="replace").decode())
-    return " ".join(whole.casefold().split())
+    return texts.evened(text if text.isascii() else text.encode(errors="replace").decode(), "NFKC")
 
 
 def units(text: str) -> list[str]:

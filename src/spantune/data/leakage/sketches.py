@@ -13,9 +13,10 @@ from itertools import pairwise
 
 from spantune.data.leakage.finding import answers_of, bodies, body, likeness_of, question
 from spantune.data.leakage.near import PERMUTATIONS, AnchorIndex, Signature, candidates, signatures
-from spantune.data.leakage.report import LEAKS, LeakReport, Tally
+from spantune.data.leakage.report import LEAKS, ByKind, LeakReport
 from spantune.data.leakage.shingles import anchors, evened
 from spantune.data.records import Record
+from spantune.data.texts import short_hash
 from spantune.errors import UnreadableDataError
 
 MAGIC = b"SPANTUNE"
@@ -115,27 +116,27 @@ def find_leaks_in_sketch(test: Iterable[Record], sketch: Sketch) -> LeakReport:
     1
     """
     tests = tuple(test)
-    tally = Tally(tests, LEAKS)
+    by_kind = ByKind(tests, LEAKS)
     records, contexts, asked = set(sketch.records), set(sketch.contexts), set(sketch.asked)
     for index, record in enumerate(tests):
         if _record_digest(record) in records:
-            tally.add("same_record", index, None, 1.0)
+            by_kind.add("same_record", index, None, 1.0)
     of_tests = bodies(tests)
     for text, indices in of_tests.items():
         if _digest(text) in contexts:
-            _add_all(tally, "same_context", indices, 1.0)
+            _add_all(by_kind, "same_context", indices, 1.0)
     new = [text for text in of_tests if _digest(text) not in contexts]
     near = _nearest(tests, new, sketch)
     index_of_anchors = AnchorIndex(sketch.anchored())
     for number, text in enumerate(new):
         if number in near:
-            _add_all(tally, "near_context", of_tests[text], near[number])
+            _add_all(by_kind, "near_context", of_tests[text], near[number])
         elif share := _part_share(anchors(text), index_of_anchors, sketch):
-            _add_all(tally, "contained_context", of_tests[text], share)
-    for index in tally.untouched():
+            _add_all(by_kind, "contained_context", of_tests[text], share)
+    for index in by_kind.untouched():
         if any(digest in asked for digest in _asked_digests(tests[index])):
-            tally.add("same_question_and_answer", index, None, 1.0)
-    return tally.leaks(answered=sum(bool(answers_of(record)) for record in tests), similarity="estimated")
+            by_kind.add("same_question_and_answer", index, None, 1.0)
+    return by_kind.leaks(answered=sum(bool(answers_of(record)) for record in tests), similarity="estimated")
 
 
 def _nearest(tests: Sequence[Record], texts: Sequence[str], sketch: Sketch) -> dict[int, float]:
@@ -165,9 +166,9 @@ def _part_share(own: frozenset[int], index: AnchorIndex, sketch: Sketch) -> floa
     return None
 
 
-def _add_all(tally: Tally, kind: str, indices: Iterable[int], similarity: float) -> None:
+def _add_all(by_kind: ByKind, kind: str, indices: Iterable[int], similarity: float) -> None:
     for index in indices:
-        tally.add(kind, index, None, similarity)
+        by_kind.add(kind, index, None, similarity)
 
 
 def _record_digest(record: Record) -> int:
@@ -179,8 +180,7 @@ def _asked_digests(record: Record) -> Iterator[int]:
 
 
 def _digest(text: str) -> int:
-    """64 bits of BLAKE2: among 100,000 texts a chance agreement is one in 4 billion."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(short_hash(text), "little")
 
 
 def _minhash_version() -> int:

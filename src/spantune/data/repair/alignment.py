@@ -128,13 +128,37 @@ def exact_elsewhere_unique(context: str, given: Span) -> Sequence[Span]:
 
 
 def exact_elsewhere_nearest(context: str, given: Span) -> Sequence[Span]:
-    """The one of several occurrences that lies within `NEAR` characters of the wrong start, and nearer than any other."""
+    """The one of several occurrences that lies within `NEAR` characters of the wrong start, and nearer than any other.
+
+    Two spans, which is no decision, where it may be the text that is off and not the start (`rival`).
+    """
     if given.start is None or given.start == NOT_FOUND:
         return ()
     places = range(max(given.start - NEAR, 0), given.start + NEAR + 1)
     hits = [Span(given.text, place) for place in places if context.startswith(given.text, place)]
     whole = [hit for hit in hits if not cuts_word(context, hit)]  # 'is' at 3 in 'This is' is the word, not the end of one
-    return _nearest(whole or hits, given.start)
+    near = _nearest(whole or hits, given.start)
+    other = rival(context, given, near[0]) if len(near) == 1 else None
+    return near if other is None else (*near, other)
+
+
+def rival(context: str, given: Span, hit: Span) -> Span | None:
+    """What stands at the start that is given, where a word begins and the text's own place is inside one.
+
+    An answer sliced one character too late beside a right start looks like that; so does a part of a word beside a wrong
+    start. Which of the two it is, a person must say.
+
+    >>> rival("by Ada Lovelace.", Span("da Lovelace.", 3), Span("da Lovelace.", 4))
+    Span(text='Ada Lovelace', start=3)
+    >>> rival("by Ada Lovelace.", Span("Ada Lovelace", 4), Span("Ada Lovelace", 3)) is None
+    True
+    """
+    if given.start is None or hit.start is None or uncut(context, hit) is not None:
+        return None
+    there = Span(context[given.start : given.end], given.start)
+    if not there.text[:1].isalnum() or inside_word(context, given.start) or not inside_word(context, hit.start):
+        return None
+    return there
 
 
 def counted_otherwise(code: str, context: str, given: Span) -> Sequence[Span]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from spantune.data.records import Span
-from spantune.data.repair.alignment import occurrences
+from spantune.data.repair.alignment import NEAR, occurrences, rival
 from spantune.data.repair.causes import NOT_FOUND
 from spantune.data.repair.forms import FORMS, MOST_PLACES, SEVERAL, in_form
 from spantune.data.repair.layers import Folded, fold, folded_context
@@ -53,7 +53,17 @@ def candidates(context: str, given: Span, most: int = 5) -> tuple[Candidate, ...
         alike = [Candidate(span, 1.0, why) for span in in_form(form, context, given.text)]
     if not alike:
         return tuple(islice(_quotes_like(context, given.text, most), most))
-    return tuple(sorted(alike, key=lambda one: _distance(one.span, given.start))[:most])
+    alike.sort(key=lambda one: _distance(one.span, given.start))
+    other = rival(context, given, alike[0].span) if _distance(alike[0].span, given.start) <= NEAR else None
+    if other is not None:
+        alike.insert(1, Candidate(other, _ratio(given.text, other.text), "what stands at the start that is given"))
+    return tuple(alike[:most])
+
+
+def _ratio(one: str, other: str) -> float:
+    from rapidfuzz.fuzz import ratio
+
+    return ratio(one, other) / 100
 
 
 def _distance(span: Span, start: int | None) -> int:
@@ -63,14 +73,12 @@ def _distance(span: Span, start: int | None) -> int:
 
 def _quotes_like(context: str, text: str, most: int) -> Iterator[Candidate]:
     """The quotes most like a text, by rapidfuzz's best partial match, each search in what the ones before left over."""
-    from rapidfuzz.fuzz import ratio
-
     folded, sought = folded_context(context, SEVERAL.folds), fold(text, SEVERAL.folds).text.strip()
     found: dict[Span, float] = {}
     for start, end in _best_parts(sought, folded.text, most):
         span = _quote(context, folded, start, end)
         if span is not None:
-            found[span] = ratio(sought, fold(span.text, SEVERAL.folds).text) / 100
+            found[span] = _ratio(sought, fold(span.text, SEVERAL.folds).text)
     for span, similarity in sorted(found.items(), key=lambda one: -one[1]):
         if similarity >= LEAST_ALIKE:
             yield Candidate(span, similarity, "a similar text")

@@ -7,7 +7,7 @@ from itertools import islice
 
 from spantune.data.problems import Flaw, excerpt
 from spantune.data.records import Span
-from spantune.data.repair.alignment import Alignment
+from spantune.data.repair.alignment import Alignment, occurrences
 from spantune.data.repair.candidates import candidates
 from spantune.data.repair.causes import CAUSES, cause_named
 
@@ -73,20 +73,30 @@ def unaligned_flaw(context: str, given: Span, alignment: Alignment) -> Flaw:
         return Flaw(
             "ambiguous",
             "quarantined",
-            f"answer {excerpt(given.text)} with {_start(given)} occurs at {_places(context, given)}",
+            f"answer {excerpt(given.text)} with {_start(given)} occurs at {_places(context, given)}{_beside(context, given)}",
             "one occurrence, or a start that points at one",
             "set the start to the occurrence that is meant",
         )
-    there = ""
-    if given.start is not None and 0 <= given.start < len(context):
-        there = f"; at start {given.start} the context has {excerpt(context[given.start : given.end])}"
+    beside = f"; {_at_start(context, given)}" if given.start is not None and 0 <= given.start < len(context) else ""
     return Flaw(
         "absent",
         "quarantined",
-        f"answer {excerpt(given.text)} is not in the context of {len(context)} characters{there}",
+        f"answer {excerpt(given.text)} is not in the context of {len(context)} characters{beside}",
         "an answer that is quoted from its context, letter for letter",
         "copy the answer from the context, or mark the question as unanswerable",
     )
+
+
+def _at_start(context: str, given: Span) -> str:
+    return f"at start {given.start} the context has {excerpt(context[given.start : given.end])}"
+
+
+def _beside(context: str, given: Span) -> str:
+    """Of an answer that occurs once, which start or text may be off: what stands at its start."""
+    if given.start is None or not 0 <= given.start < len(context):
+        return ""
+    first_two = tuple(islice(occurrences(context, given.text), 2))
+    return f", inside a word; {_at_start(context, given)}" if len(first_two) == 1 else ""
 
 
 def _start(given: Span) -> str:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spantune.data.problems import Flaw, describe, excerpt, text_flaw
+from spantune.data.problems import Changed, Flaw, describe, excerpt, text_flaw
 from spantune.data.records import Span
 from spantune.data.shapes.annotations import disagreement_flaw, several_spans_flaw
+from spantune.data.shapes.plain import plain_value
 
 TEXT_KEYS = ("text", "answer", "answer_text", "span")
 START_KEYS = ("answer_start", "start", "answer_starts", "start_index")
@@ -82,7 +83,7 @@ def parse_answers(value: object, starts: object = None, context: str = "") -> Pa
             continue
         start = parse_start(entry.start)
         if isinstance(start, Flaw):
-            flaws.append(start)
+            flaws.append(replace(start, changed=_changed(entry)))
             start = None
         spans.append(Span(entry.text, start))
     if flaws and not spans:  # whether the record has no answer or a lost one cannot be told: a person must look
@@ -152,9 +153,19 @@ def _entry_flaw(entry: _Entry) -> Flaw | None:
             "an answer is null; it was removed",
             "a text",
             "delete the null entry, or mark the question as unanswerable with an empty list",
+            _changed(entry),
         )
     flaw = text_flaw(entry.text, "answer")
-    return replace(flaw, outcome="repaired", found=f"{flaw.found}; it was removed") if flaw else None
+    if flaw is None:
+        return None
+    return replace(flaw, outcome="repaired", found=f"{flaw.found}; it was removed", changed=_changed(entry))
+
+
+def _changed(entry: _Entry) -> Changed:
+    """The reference as it was written."""
+    given = {"text": entry.text, "answer_start": entry.start}
+    plain = {name: plain_value(value) for name, value in given.items() if value is not None}
+    return Changed("answer", plain or None, None if text_flaw(entry.text, "answer") else str(entry.text))
 
 
 def _entries(value: Any, starts: Any, context: str) -> list[_Entry]:

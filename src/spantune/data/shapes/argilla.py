@@ -15,7 +15,8 @@ from spantune.data.rows import Made, Origin, Row
 from spantune.data.shapes.annotations import Marked
 from spantune.data.shapes.columns import ROLES, Planner
 from spantune.data.shapes.flat import question_lacks
-from spantune.data.shapes.making import broken, fields_of, plain_value
+from spantune.data.shapes.making import broken, fields_of
+from spantune.data.shapes.plain import plain_value
 from spantune.data.shapes.shape import Convert, Seen, seen
 from spantune.data.shapes.tool import annotated_question, annotated_text, has_own_answers, objects, sliced
 

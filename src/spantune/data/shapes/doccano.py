@@ -6,6 +6,7 @@ record for each, as users of the tool do (deepset-ai/haystack#1125). Offsets cou
 are set so: such ones come out as other slices, which nothing in the file tells.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,8 @@ from spantune.data.shapes.tool import annotated_question, sliced
 
 SPANS = ("label", "labels", "entities")
 ASIDE = ("relations", "Comments", "comments")
-QUESTION_MARKS = ("?", "？", "؟", ";")  # the last one is Greek: U+037E is written like a semicolon
+# The Greek question mark, U+037E, looks like a semicolon, and is one in normalised text (NFC): there the letters tell.
+QUESTION = re.compile("[?？؟\u037e]\\s*$|[\u0370-\u03ff\u1f00-\u1fff][^;]*;\\s*$")
 
 
 def signs(seen: Seen) -> bool:
@@ -94,7 +96,7 @@ def _label(mark: Any) -> str:
 
 
 def _asks(label: str) -> bool:
-    return label.rstrip().endswith(QUESTION_MARKS)
+    return QUESTION.search(label) is not None
 
 
 def _span(mark: Any, context: Any) -> Span | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from spantune.data.problems import Flaw, describe, excerpt, text_flaw
+from spantune.data.problems import Changed, Flaw, describe, excerpt, text_flaw
 from spantune.data.records import Place, TextExample
 from spantune.data.rows import Made, Origin, Row
 from spantune.data.shapes.columns import FIELDS, Plan, Planner
@@ -64,10 +64,10 @@ def labelled_text(fields: dict[str, Any], plan: Plan, place: Place, origin: Orig
     flaw = text_flaw(text, "text") or _label_flaw(label)
     if flaw:
         return Made(None, (flaw.at(place, record_id),))
-    name = name_of(label)
-    record = TextExample(record_id, text, name, document_of(fields, plan), place, fields_of(fields, plan.rest))
-    unnamed = id_flaw(fields, plan)
-    problems = (unnamed.at(place, record_id),) if unnamed else ()
+    name, document = name_of(label), document_of(fields, plan)
+    record = TextExample(record_id, text, name, document.name, place, fields_of(fields, plan.rest))
+    unnamed = filter(None, (id_flaw(fields, plan, record_id), document.flaw))
+    problems = tuple(flaw.at(place, record_id) for flaw in unnamed)
     if name is None or name == name.strip():
         return Made(record, problems)
     told = Flaw(
@@ -76,6 +76,7 @@ def labelled_text(fields: dict[str, Any], plan: Plan, place: Place, origin: Orig
         f"the label {excerpt(name)}; the blanks around it were removed",
         "a label without blanks around it",
         "nothing; with them it would be a class of its own",
+        Changed("label", name, name.strip()),
     )
     return Made(replace(record, label=name.strip()), (*problems, told.at(place, record_id)))
 

@@ -4,21 +4,28 @@ Does not know: shapes.
 """
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from spantune.data.problems import Flaw, describe, text_flaw
+from spantune.data.problems import Changed, Flaw, describe, text_flaw
 from spantune.data.records import Example, Fields, Place, Span
 from spantune.data.rows import Made, Origin
 from spantune.data.shapes.answers import parse_answers, parse_flag
 from spantune.data.shapes.columns import FIELDS, Plan
+from spantune.data.shapes.plain import Value, plain_value, whole
 
 QUESTION_ROLES = ("id", "question", "context", "answers", "starts", "impossible", "document")
 TEXT_ROLES = ("id", "text", "label", "document")
 
-Value = str | int | float | bool
+
+@dataclass(frozen=True, slots=True)
+class Titled:
+    """The name of the document that a record is from, if it has one; and the flaw where what should be a name is none."""
+
+    name: str | None
+    flaw: Flaw | None = None
 
 
 def example(
@@ -28,7 +35,7 @@ def example(
     origin: Origin,
     context: Any,
     context_flaw: Flaw | None,
-    document: str | None,
+    document: Titled,
     more: Fields = (),
 ) -> Made:
     """One question with its answers, from a row of its own or from the paragraph that holds it; `more` are fields of that."""
@@ -39,11 +46,9 @@ def example(
     if flaw:
         return Made(None, (flaw.at(place, record_id),))
     answers, flaws = _answers_of(row, roles, context)
-    unnamed = id_flaw(row, plan)
-    if unnamed:
-        flaws = (unnamed, *flaws)
+    flaws = (*filter(None, (id_flaw(row, plan, record_id), document.flaw)), *flaws)
     fields = more + fields_of(row, plan.rest) if plan.rest else more
-    record = Example(record_id, question, context, answers, document, place, fields)
+    record = Example(record_id, question, context, answers, document.name, place, fields)
     return Made(record, tuple(flaw.at(place, record_id) for flaw in flaws))
 
 
@@ -95,11 +100,10 @@ def id_of(row: Mapping[str, Any], plan: Plan, place: Place, origin: Origin) -> s
     return own or origin.id_prefix + re.sub(r"[\s,]+", "-", place.where)
 
 
-def id_flaw(row: Mapping[str, Any], plan: Plan) -> Flaw | None:
+def id_flaw(row: Mapping[str, Any], plan: Plan, record_id: str) -> Flaw | None:
     """What to tell of an id that names nothing; `None` for a good one, and for none at all."""
     value = row[plan.roles["id"]] if "id" in plan.roles else None
-    absent = value is None or value != value or (isinstance(value, str) and not value.strip())
-    if absent or name_of(value) is not None:
+    if _is_absent(value) or name_of(value) is not None:
         return None
     return Flaw(
         "id_not_a_name",
@@ -107,12 +111,26 @@ def id_flaw(row: Mapping[str, Any], plan: Plan) -> Flaw | None:
         f"the id is {describe(value)}; the record goes by its position",
         "a text or a whole number",
         "nothing, if the position will do; else give each record an id",
+        Changed("id", plain_value(value), record_id),
     )
 
 
-def document_of(row: Mapping[str, Any], plan: Plan) -> str | None:
+def document_of(row: Mapping[str, Any], plan: Plan) -> Titled:
     """The name of the source document, where the row has one."""
-    return name_of(row[plan.roles["document"]]) if "document" in plan.roles else None
+    column = plan.roles.get("document")
+    value = None if column is None else row[column]
+    name = name_of(value)
+    if name is not None or _is_absent(value):
+        return Titled(name)
+    flaw = Flaw(
+        "document_not_a_name",
+        "repaired",
+        f"{column} is {describe(value)}; the record is of no document",
+        "the name of a document",
+        "nothing, if records need not be kept together by document; else write its name as a text",
+        Changed("document", plain_value(value)),
+    )
+    return Titled(None, flaw)
 
 
 def name_of(value: object) -> str | None:
@@ -124,7 +142,7 @@ def name_of(value: object) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column of whole numbers with gaps is read as floats
     if isinstance(value, str):
-        text = _whole(value)
+        text = whole(value)
         return text if text and not text.isspace() else None
     return str(plain_value(value)) if isinstance(value, int | float) and value == value else None
 
@@ -144,37 +162,16 @@ def fields_of(row: Mapping[str, Any], names: Iterable[str], prefix: str = "") ->
             continue
         inner = _taken_apart(value) if name == FIELDS else None
         if inner is None:
-            found[f"{prefix}{_whole(name)}"] = plain_value(value)
+            found[f"{prefix}{whole(name)}"] = plain_value(value)
             continue
-        for key, one in ((_whole(key), one) for key, one in inner.items()):
+        for key, one in ((whole(key), one) for key, one in inner.items()):
             if one is not None:
                 found[f"{FIELDS}.{key}" if key in found or (key in names and key != FIELDS) else key] = plain_value(one)
     return tuple(found.items())
 
 
-def plain_value(value: Any) -> Value:
-    """A value as a field can hold it.
-
-    >>> plain_value(3), plain_value({"a": [1]}), plain_value(float("inf"))
-    (3, '{"a": [1]}', 'Infinity')
-    """
-    if isinstance(value, str):
-        return _whole(value)
-    if isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else json.dumps(value)  # as JSON's parsers write and read it
-    if isinstance(value, dict | list | tuple):
-        try:
-            return _whole(json.dumps(value, ensure_ascii=False, default=str))
-        except (RecursionError, ValueError):
-            return describe(value)
-    return str(value)
-
-
-def _whole(text: str) -> str:
-    """The text with halves of surrogate pairs, which no file can hold, as their escapes."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+def _is_absent(value: object) -> bool:
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
 
 
 def _taken_apart(value: Any) -> dict[str, Any] | None:

@@ -3,15 +3,18 @@
 The Haystack annotation tool and MRQA nest alike: they share this reader.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from spantune.data.problems import text_flaw
 from spantune.data.records import Fields, Place
 from spantune.data.rows import Made, Origin, Row
 from spantune.data.shapes.columns import Plan, Planner, is_reserved
-from spantune.data.shapes.making import broken, document_of, example, fields_of
+from spantune.data.shapes.making import Titled, broken, document_of, example, fields_of
 from spantune.data.shapes.shape import Convert, Seen
+
+ABOUT = ("id", "context", "document")
+"""What a paragraph says of itself, and not of its questions."""
 
 
 def lacks(seen: Seen) -> list[str]:
@@ -29,14 +32,14 @@ def reader(plan: Planner) -> Convert:
         article = row.value
         own = plan(tuple(article))
         if "qas" in article and "paragraphs" not in article:
-            yield from _questions(row, document_of(article, own), (), plan, origin)
+            yield from _questions(row, Titled(None), (), plan, origin)
             return
         paragraphs = article.get("paragraphs")
         if not isinstance(paragraphs, list):
             yield broken(origin, f"{row.where}.paragraphs", "a list of paragraphs", paragraphs)
             return
         document = document_of(article, own)
-        fields = _fields(article, own, "article", document is not None)
+        fields = _fields(article, own, "article", document.name is not None)
         for number, paragraph in enumerate(paragraphs):
             where = f"{row.where}.paragraphs[{number}]"
             if isinstance(paragraph, dict):
@@ -47,24 +50,55 @@ def reader(plan: Planner) -> Convert:
     return convert
 
 
-def _questions(row: Row, document: str | None, fields: Fields, plan: Planner, origin: Origin) -> Iterator[Made]:
+def _questions(row: Row, of_article: Titled, fields: Fields, plan: Planner, origin: Origin) -> Iterator[Made]:
     paragraph: dict[str, Any] = row.value
-    questions = paragraph.get("qas", [])
-    if not isinstance(questions, list):
-        yield broken(origin, f"{row.where}.qas", "a list of questions", questions)
-        return
     own = plan(tuple(paragraph))
-    context = paragraph.get(own.roles.get("context", "context"))
-    context_flaw = text_flaw(context, "context")
+    if "qas" not in paragraph and {own.roles.get(role) for role in ABOUT} >= paragraph.keys():
+        return  # a passage that nothing is asked about
+    questions = paragraph.get("qas")
+    if not isinstance(questions, list):
+        found = questions if "qas" in paragraph else f"only {', '.join(map(str, paragraph))}"
+        yield broken(origin, f"{row.where}.qas", "a list of questions, called 'qas'", found)
+        return
     of_paragraph = document_of(paragraph, own)
-    fields += _fields(paragraph, own, "paragraph", document is None and of_paragraph is not None)
+    above = of_article if of_article.name is not None or of_paragraph == Titled(None) else of_paragraph
+    fields += _fields(paragraph, own, "paragraph", of_article.name is None and of_paragraph.name is not None)
+    asked = _asked(paragraph.get(own.roles["context"]) if "context" in own.roles else None, above, fields, plan, origin)
     for number, question in enumerate(questions):
         place = Place(origin.file, f"{row.where}.qas[{number}]")
         if isinstance(question, dict):
-            of_question = plan(tuple(question))
-            yield example(question, of_question, place, origin, context, context_flaw, document or of_paragraph, fields)
+            yield asked(question, place)
         else:
             yield broken(origin, place.where, "a question with its answers", question)
+
+
+def _asked(
+    context: Any, above: Titled, fields: Fields, plan: Planner, origin: Origin
+) -> Callable[[dict[str, Any], Place], Made]:
+    """What makes the questions of one paragraph records.
+
+    A document or context of the question's own stands in for one that the paragraph lacks; else it is kept as a field.
+    """
+    context_flaw = text_flaw(context, "context")
+
+    def ask(question: dict[str, Any], place: Place) -> Made:
+        own = plan(tuple(question))
+        text, flaw, document, kept = context, context_flaw, above, fields
+        if "context" in own.roles:
+            name = own.roles["context"]
+            if context is None:
+                text, flaw = question[name], text_flaw(question[name], "context")
+            elif question[name] != context:
+                kept += fields_of(question, (name,), "question.")
+        if "document" in own.roles:
+            titled = document_of(question, own)
+            if above.name is None:
+                document = titled if titled != Titled(None) else above
+            elif titled.name != above.name:
+                kept += fields_of(question, (own.roles["document"],), "question.")
+        return example(question, own, place, origin, text, flaw, document, kept)
+
+    return ask
 
 
 def _fields(value: dict[str, Any], plan: Plan, level: str, document_used: bool) -> Fields:

@@ -8,6 +8,7 @@ from spantune.data.splitting.groupings import DEFAULT_GROUPING, grouping_of
 from spantune.data.splitting.groups import Group, groups_of, total_of
 from spantune.data.splitting.sides import Split
 from spantune.errors import ConfigError, DataError
+from spantune.wording import counted
 
 
 def folds(records: Iterable[Record], k: int = 5, by: str = DEFAULT_GROUPING, seed: int = 13) -> tuple[Split, ...]:
@@ -30,7 +31,7 @@ def folds(records: Iterable[Record], k: int = 5, by: str = DEFAULT_GROUPING, see
     groups = groups_of(rows, grouping, seed)
     if len(groups) < k:
         raise DataError(
-            f"{len(rows)} records in {len(groups)} group{'s' * (len(groups) != 1)} ({grouping.sentence})",
+            f"{counted(len(rows), 'record')} in {counted(len(groups), 'group')} ({grouping.sentence})",
             expected=f"at least as many groups as folds, {k}",
             next_move="ask for fewer folds, or add records about other contexts",
         )

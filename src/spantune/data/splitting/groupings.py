@@ -11,6 +11,7 @@ from spantune.data.leakage import clusters
 from spantune.data.leakage.near import LINES, PASSAGES, joined
 from spantune.data.records import Example, Record
 from spantune.errors import ConfigError
+from spantune.wording import counted, part_of
 
 Key = tuple[str, Hashable]
 
@@ -18,6 +19,9 @@ FIELD = "field:"
 # Records made from one form (product sheets, tickets) are all near-duplicates of one another: to keep them together would leave
 # nothing to hold out.
 MOST = 0.5
+# Without documents a larger cluster may be left for training: what is held out by default, a fifth, is there beside it.
+MOST_ALONE = 0.8
+HANDFUL = 5  # of fewer groups, the seed decides what a score means
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +44,26 @@ class Grouping:
 
 
 def by_document(records: Sequence[Record]) -> Grouping:
-    """Records of one document, or with one and the same context (or text), belong together."""
-    contexts = _context_keys(records)
+    """Records of one document, or with one and the same context (or text), belong together.
+
+    A document name that says nothing is ignored: one of most records, or one that only says which file a record is from.
+    """
+    contexts, what = _context_keys(records), _what(records)
     documents = {row.document for row in records}
     if documents <= {None}:
-        return Grouping(contexts, f"by identical {_what(records)}: the data names no documents")
+        return Grouping(contexts, f"by identical {what}: the data names no documents")
     if len(documents) == 1:
         (name,) = documents
-        said = f"by identical {_what(records)}: all records name one document, {name!r}, which says nothing"
-        return Grouping(contexts, said)
-    keys = [[*own, ("document", row.document)] if row.document else own for own, row in zip(contexts, records, strict=True)]
-    return Grouping(keys, f"by document; records with an identical {_what(records)} stay together too")
+        return Grouping(contexts, f"by identical {what}: all records name one document, {name!r}, which says nothing")
+    ignored, why = _silent(records)
+    if documents - {None} <= ignored:
+        return Grouping(contexts, f"by identical {what}: {why}")
+    keys = [
+        [*own, ("document", row.document)] if row.document and row.document not in ignored else own
+        for own, row in zip(contexts, records, strict=True)
+    ]
+    but = f" ({why})" if why else ""
+    return Grouping(keys, f"by document{but}; records with an identical {what} stay together too")
 
 
 def by_context(records: Sequence[Record]) -> Grouping:
@@ -60,22 +73,32 @@ def by_context(records: Sequence[Record]) -> Grouping:
 
 def by_near_duplicate(records: Sequence[Record]) -> Grouping:
     """Records of one document belong together, and those whose contexts (or texts) are nearly the same or parts of others."""
-    documents = by_document(records)
-    clustered = zip(documents.keys, cluster_of(records), strict=True)
-    near = [[*own, ("cluster", number)] for own, number in clustered]
-    return Grouping(near, f"{documents.sentence}; so do near-duplicates, and parts of one another")
+    return _near(by_document(records), cluster_of(records))
 
 
 def leak_proof(records: Sequence[Record]) -> Grouping:
-    """By document and by near-duplicate, unless near-duplicates would join most of the records into one group."""
-    documents, near = by_document(records), by_near_duplicate(records)
+    """By document and by near-duplicate; where that joins most of the records into one group, by one of the two.
+
+    By near-duplicate alone if that leaves enough to choose from, since no context leaks then; else by document alone.
+    """
+    documents, numbers = by_document(records), cluster_of(records)
+    near = _near(documents, numbers)
     before, after = Counter(documents.roots), Counter(near.roots)
     if len(after) == len(before):
         return documents
     largest = max(after.values())
-    if largest > MOST * len(records) > max(before.values()):
-        return Grouping(documents.keys, f"{documents.sentence}; near-duplicates do not: they join {largest} of {len(records)}")
-    return Grouping(near.keys, f"{near.sentence}: {len(after)} groups instead of {len(before)}")
+    if not largest > MOST * len(records) > max(before.values()):
+        return Grouping(near.keys, f"{near.sentence}: {len(after):,} groups instead of {len(before):,}")
+    joins = f"{part_of(largest, len(records))} of the records into one group"
+    alone = Grouping(
+        _with_clusters(_context_keys(records), numbers),
+        f"by identical {_what(records)}, near-duplicates and parts of one another; documents may be on both sides: kept "
+        f"together too, they would join {joins}",
+    )
+    sizes = Counter(alone.roots)
+    if len(sizes) >= HANDFUL and max(sizes.values()) <= MOST_ALONE * len(records):
+        return alone
+    return Grouping(documents.keys, f"{documents.sentence}; near-duplicates do not: they join {joins}")
 
 
 def by_nothing(records: Sequence[Record]) -> Grouping:
@@ -137,8 +160,36 @@ def _by_field(records: Sequence[Record], name: str) -> Grouping:
         value = dict(row.fields).get(name)
         without += value is None
         keys.append(own if value is None else [*own, (FIELD, value)])
-    told = f"; {without} records do not have it" if without else ""
+    told = f"; {counted(without, 'record')} {'does' if without == 1 else 'do'} not have it" if without else ""
     return Grouping(keys, f"by the field {name!r}; records with an identical {_what(records)} stay together too{told}")
+
+
+def _silent(records: Sequence[Record]) -> tuple[set[str], str]:
+    """The document names that say nothing, and why: no name of one context is among them, to ignore it would change nothing."""
+    contexts: dict[str, set[str]] = defaultdict(set)
+    of_file: dict[str | None, set[str | None]] = defaultdict(set)
+    for row in records:
+        of_file[row.place.file if row.place else None].add(row.document)
+        if row.document:
+            contexts[row.document].add(_text(row))
+    several = {name for name, own in contexts.items() if len(own) > 1}
+    # Many files of a document each are documents; a few are data sets, each called by its name.
+    if several and len(contexts) < HANDFUL and len(of_file) > 1 and all(len(own) == 1 for own in of_file.values()):
+        return set(contexts), "all records of a file name one document, which says nothing beside the file"
+    counts = Counter(row.document for row in records)
+    most = next((name for name in several if counts[name] > MOST * len(records)), None)
+    if most is None:
+        return set(), ""
+    return {most}, f"{most!r} is ignored: {part_of(counts[most], len(records))} of the records name it, which says nothing"
+
+
+def _near(documents: Grouping, numbers: Sequence[int]) -> Grouping:
+    sentence = f"{documents.sentence}; so do near-duplicates, and parts of one another"
+    return Grouping(_with_clusters(documents.keys, numbers), sentence)
+
+
+def _with_clusters(keys: Sequence[list[Key]], numbers: Sequence[int]) -> list[list[Key]]:
+    return [[*own, ("cluster", number)] for own, number in zip(keys, numbers, strict=True)]
 
 
 def _context_keys(records: Sequence[Record]) -> list[list[Key]]:

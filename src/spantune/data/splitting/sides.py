@@ -15,6 +15,7 @@ from spantune.data.splitting.chance import LeakShares, leak_shares
 from spantune.data.splitting.groupings import DEFAULT_GROUPING, grouping_of
 from spantune.data.splitting.groups import Group, groups_of, total_of
 from spantune.errors import ConfigError, DataError
+from spantune.wording import counted
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Split:
     @cached_property
     def leaks(self) -> LeakShares:
         """What a random split of the rows would have leaked, and what this one does; takes seconds for 20,000 contexts."""
-        return leak_shares(self.train, self.held_out, self.seed)
+        return leak_shares(self.train, self.held_out, self.seed, groups=sum(self.groups.values()))
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return iter((self.train, self.held_out))
@@ -53,7 +54,7 @@ class ThreeWay:
     @cached_property
     def leaks(self) -> LeakShares:
         """What a random split of the rows would have leaked, and what this one does: held-out and test against train."""
-        return leak_shares(self.train, (*self.held_out, *self.test), self.seed)
+        return leak_shares(self.train, (*self.held_out, *self.test), self.seed, groups=sum(self.groups.values()))
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return iter((self.train, self.held_out, self.test))
@@ -171,7 +172,7 @@ def _check_shares(shares: Mapping[str, float]) -> None:
 def _too_few_groups(records: int, groups: int, sides: int, sentence: str) -> DataError:
     number = {2: "two", 3: "three"}[sides]
     return DataError(
-        f"{records} records in {groups} group{'s' * (groups != 1)} ({sentence}): nothing can be held out",
+        f"{counted(records, 'record')} in {counted(groups, 'group')} ({sentence}): nothing can be held out",
         expected=f"at least {number} groups, of one label where the data is labelled",
         next_move="add records about other contexts, or give a data file of their own for evaluation",
     )

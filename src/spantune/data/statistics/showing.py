@@ -3,13 +3,13 @@
 Does not know: markup.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 from itertools import pairwise
 
 from spantune.data.records import Example, Record, Span, TextExample
+from spantune.data.texts import short_hash
 from spantune.wording import direction, shortened
 
 AROUND = 220  # characters of context on each side of an answer: about three lines
@@ -70,7 +70,7 @@ def pick(records: Iterable[Record], count: int = PICKED) -> tuple[Record, ...]:
 def _draw(record: Record) -> bytes:
     # Not of the question alone: some data asks the same question of every document, and one would fill the page.
     text = f"{record.question}\n{record.context}" if isinstance(record, Example) else record.text
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return short_hash(text)
 
 
 def show(record: Record) -> Shown:

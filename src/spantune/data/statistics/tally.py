@@ -4,8 +4,6 @@ Memory is bounded by the number of different lengths and labels, and some hundre
 apart (contexts, questions): records themselves are not kept.
 """
 
-import hashlib
-import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Iterable
@@ -19,6 +17,7 @@ from spantune.data.statistics.measured import TokenMeasures
 from spantune.data.statistics.question_words import QuestionKinds
 from spantune.data.statistics.remarks import remarks_on
 from spantune.data.statistics.words import ANSWER_KINDS, first_word
+from spantune.data.texts import evened, short_hash
 
 FIRST_WORDS_TOLD = 30
 FIRST_WORDS_KEPT = 50_000  # different first words; in data where all differ (ids for questions) none of them is telling
@@ -97,7 +96,7 @@ class _Questions:
         self.count += 1
         context = self._context(record)
         self._read.append(context)
-        self._asked.append(text_hash(f"{context} {_evened(record.question)}"))
+        self._asked.append(text_hash(f"{context} {evened(record.question, 'NFC')}"))
         self._questions.add(record.question)
         self._kinds.add(record.question)
         word = first_word(record.question)
@@ -175,7 +174,7 @@ class _Texts:
     def add(self, record: TextExample) -> None:
         self.count += 1
         self._sizes.add(record.text)
-        text = text_hash(_evened(record.text))
+        text = text_hash(evened(record.text, "NFC"))
         self._texts.append(text)
         if record.label is None:
             self._unlabelled += 1
@@ -204,12 +203,7 @@ class _Texts:
 
 def text_hash(text: str) -> int:
     """64 bits of a text's hash, the same on every machine."""
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
-
-
-def _evened(text: str) -> str:
-    """A text without what differs between two exports of it: Unicode form, letter case, runs of white space."""
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+    return int.from_bytes(short_hash(text), "big")
 
 
 def _repeated(hashes: "array[int]") -> int:

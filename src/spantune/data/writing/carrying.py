@@ -4,16 +4,39 @@ import math
 from collections.abc import Iterator
 
 from spantune.data.problems import Flaw, describe, excerpt
-from spantune.data.records import Example, Record
+from spantune.data.records import Example, Record, TextExample
+from spantune.data.shapes.making import name_of
 
 
-def field_flaw(record: Record) -> Flaw | None:
-    """What no format can carry: two fields of one name, a number that JSON lacks, a value that is no field.
+def record_flaw(record: Record) -> Flaw | None:
+    """What no format can carry: a name or an answer without a letter, fields that JSON cannot tell apart or hold.
+
+    Such values are made by hand: a file that had them would be read as one without.
 
     >>> from spantune.data.records import TextExample
-    >>> field_flaw(TextExample("1", "Hi", fields=(("a", 1), ("a", 2)))).code
-    'field_twice'
+    >>> record_flaw(TextExample("1", "Hi", fields=(("a", 1), ("a", 2)))).code, record_flaw(TextExample("1", "Hi", " a")).code
+    ('field_twice', 'label_not_a_name')
     """
+    return _name_flaw(record) or _answer_flaw(record) or _field_flaw(record)
+
+
+def _name_flaw(record: Record) -> Flaw | None:
+    label = record.label if isinstance(record, TextExample) else None
+    for what, name in (("id", record.id), ("document", record.document), ("label", label)):
+        if name is not None and (name_of(name) != name or (what == "label" and name != name.strip())):
+            expected = "a text with a letter in it" + ("" if what == "id" else ", or None")
+            return _flaw(f"{what}_not_a_name", f"the {what} is {describe(name)}", expected, f"correct the {what}")
+    return None
+
+
+def _answer_flaw(record: Record) -> Flaw | None:
+    answers = (record.answers or ()) if isinstance(record, Example) else ()
+    if all(span.text and not span.text.isspace() for span in answers):
+        return None
+    return _flaw("answer_empty", "an answer has no letter", "the text of each answer", "leave it out; () is unanswerable")
+
+
+def _field_flaw(record: Record) -> Flaw | None:
     names = [name for name, _ in record.fields]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -29,7 +52,7 @@ def field_flaw(record: Record) -> Flaw | None:
 
 def text_format_flaw(record: Record) -> Flaw | None:
     """What a file of plain UTF-8 cannot carry besides: half of a surrogate pair."""
-    flaw = field_flaw(record)
+    flaw = record_flaw(record)
     if flaw is not None:
         return flaw
     broken = next((text for text in _texts(record) if not text.isascii() and not _encodes(text)), None)

@@ -15,8 +15,9 @@ from xml.sax.saxutils import quoteattr
 from spantune.data.atomic import write_chunks, write_text
 from spantune.data.problems import Flaw, excerpt
 from spantune.data.records import Record, Span, TextExample
-from spantune.data.writing.carrying import field_flaw
+from spantune.data.writing.carrying import record_flaw
 from spantune.data.writing.plain import compressed, fields, json_text
+from spantune.errors import OutputError
 
 CONFIG_SUFFIX = ".config.xml"
 NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -24,9 +25,15 @@ KEEP_SPACES = "<Style>.htx-text{ white-space: pre-wrap; }</Style>"  # else Label
 
 
 def write_tasks(records: Iterable[Record], path: Path) -> None:
-    """Write one task a record, and beside it the labeling configuration to paste into the project. Raises `OutputError`."""
+    """Write one task a record, and beside it the labeling configuration to paste into the project.
+
+    Raises `OutputError`, also where a file of the configuration's name says something else; then nothing is written.
+    """
     labels: dict[str, None] = {}
     kinds: set[type] = set()
+
+    def config() -> str:
+        return _text_config(sorted(labels)) if TextExample in kinds else _question_config()
 
     def noted() -> Iterator[Record]:
         for record in records:
@@ -34,9 +41,10 @@ def write_tasks(records: Iterable[Record], path: Path) -> None:
             if isinstance(record, TextExample) and record.label is not None:
                 labels[record.label] = None
             yield record
+        _check_free(config_path(path), config())  # before the tasks, which appear when the last one is made
 
     write_chunks(path, compressed(_listed(noted()), path))
-    write_text(config_path(path), _text_config(sorted(labels)) if TextExample in kinds else _question_config())
+    write_text(config_path(path), config())
 
 
 def config_path(path: Path) -> Path:
@@ -51,9 +59,23 @@ def config_path(path: Path) -> Path:
     return path.with_name(stem + CONFIG_SUFFIX)
 
 
+def _check_free(path: Path, config: str) -> None:
+    """Raise `OutputError` where the place of a configuration, which nobody named, is taken by something else."""
+    try:
+        if not path.exists() or path.read_text(encoding="utf-8") == config:
+            return
+    except (OSError, UnicodeDecodeError):
+        pass  # it is there, and is none of ours
+    raise OutputError(
+        f"{path}, where the labeling configuration belongs, is there already and says something else",
+        expected="a place for it, or the same configuration",
+        next_move="move that file, or delete it if nobody changed it; or write to another name",
+    )
+
+
 def task_flaw(record: Record) -> Flaw | None:
     """What a task cannot carry: an answer without a place in its context, a label that XML has no letters for."""
-    flaw = field_flaw(record)
+    flaw = record_flaw(record)
     if flaw is not None:
         return flaw
     if isinstance(record, TextExample):

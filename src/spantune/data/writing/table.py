@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from spantune.data.problems import Flaw
 from spantune.data.records import Example, Record, TextExample
-from spantune.data.writing.carrying import field_flaw, text_format_flaw
+from spantune.data.writing.carrying import record_flaw, text_format_flaw
 from spantune.data.writing.json_lines import write_jsonl
 from spantune.data.writing.label_studio import task_flaw, write_tasks
 from spantune.data.writing.squad import write_squad
@@ -41,8 +41,8 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
     {
         writer.name: writer
         for writer in (
-            Writer("squad", (".json",), True, False, field_flaw, write_squad),
-            Writer("jsonl", (".jsonl", ".ndjson"), True, True, field_flaw, write_jsonl),
+            Writer("squad", (".json",), True, False, record_flaw, write_squad),
+            Writer("jsonl", (".jsonl", ".ndjson"), True, True, record_flaw, write_jsonl),
             Writer("csv", (".csv",), True, True, text_format_flaw, write_csv),
             Writer("parquet", (".parquet",), False, True, parquet_flaw, write_parquet),
             Writer("label-studio", (".json",), True, True, task_flaw, write_tasks),

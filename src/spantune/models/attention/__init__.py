@@ -59,7 +59,7 @@ def attend(
     gradients = torch.is_grad_enabled() and query.requires_grad
     scale = float(scaling) if scaling is not None else query.shape[-1] ** -0.5
     bias = _as_bias(attention_mask, query.dtype)
-    attended = choose_kernel(query, gradients=gradients).attend(query, key, value, bias, scale)
+    attended = choose_kernel(query, bias, gradients=gradients).attend(query, key, value, bias, scale)
     return attended.transpose(1, 2).contiguous(), None
 
 

@@ -10,7 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,26 +37,29 @@ class Question:
     width: int
     length: int
     gradients: bool
+    kernels: tuple[str, ...]
 
 
-def choose_kernel(query: torch.Tensor, *, gradients: bool) -> Kernel:
-    """The fastest kernel for queries like this one, `(B, heads, T, width)`, among those meant for its device.
+def choose_kernel(query: torch.Tensor, bias: torch.Tensor | None = None, *, gradients: bool) -> Kernel:
+    """The fastest kernel for queries like this one, `(B, heads, T, width)`, among those that can take them.
 
     What is not worth measuring, or would keep too many scores in memory, falls back to PyTorch's own attention.
     """
     batch, heads, length, width = query.shape
-    meant = [name for name, kernel in KERNELS.items() if query.device.type in kernel.devices]
-    if meant == [FALLBACK] or length > LENGTHS[-1] or batch * heads * length * length > MOST_SCORES:
+    able = tuple(name for name, one in KERNELS.items() if query.device.type in one.devices and one.takes(query, bias))
+    if able == (FALLBACK,) or length > LENGTHS[-1] or batch * heads * length * length > MOST_SCORES:
         return KERNELS[FALLBACK]
     nearest = min(LENGTHS, key=lambda known: abs(known - length))
-    asked = Question(query.device.type, str(query.dtype).removeprefix("torch."), heads, width, nearest, gradients)
+    asked = Question(query.device.type, str(query.dtype).removeprefix("torch."), heads, width, nearest, gradients, able)
     return KERNELS[_choice(asked)]
 
 
 @lru_cache(maxsize=256)
 def _choice(asked: Question) -> str:
     """The remembered choice, or a new one: measured once, so that a resumed run computes as it began."""
-    key = "-".join(str(part) for part in asdict(asked).values())
+    backward = "forward and back" if asked.gradients else "forward"
+    shape = f"{asked.heads}x{asked.width} length {asked.length}"
+    key = f"{asked.device} {asked.dtype} {shape} {backward}: {' or '.join(asked.kernels)}"
     file = cache_folder() / f"attention-{machine()}.json"
     known = _read(file)
     if known.get(key) not in KERNELS:
@@ -67,16 +70,17 @@ def _choice(asked: Question) -> str:
 
 def measured(asked: Question) -> str:
     """The name of the kernel with the shortest of three passes over random tensors; a pass back is part of it if asked for."""
-    meant = [name for name, kernel in KERNELS.items() if asked.device in kernel.devices]
-    best = {name: float("inf") for name in meant}
-    runs = {name: _run(KERNELS[name], asked) for name in meant}
+    best = {name: float("inf") for name in asked.kernels}
+    runs = {name: _run(KERNELS[name], asked) for name in asked.kernels}
     for repeat in range(REPEATS + 1):
-        for name in meant:
+        for name in asked.kernels:
+            _finished(asked.device)
             began = time.perf_counter()
             runs[name]()
+            _finished(asked.device)
             if repeat:  # the first pass builds what the later ones use
                 best[name] = min(best[name], time.perf_counter() - began)
-    return min(meant, key=best.__getitem__)
+    return min(asked.kernels, key=best.__getitem__)
 
 
 def cache_folder() -> Path:
@@ -90,9 +94,18 @@ def cache_folder() -> Path:
 def machine() -> str:
     """What a measurement holds for: the processor's instructions, threads and PyTorch, as a part of a file's name."""
     instructions = torch.backends.cpu.get_cpu_capability().replace(" ", "")
-    bf16 = "bf16" if torch.cpu.get_capabilities().get("avx512_bf16") else "plain"
-    parts = (platform.machine(), instructions, bf16, f"{torch.get_num_threads()}threads", f"torch{torch.__version__}")
+    known = torch.cpu.get_capabilities()
+    bf16 = next((name for name in ("amx_bf16", "avx512_bf16") if known.get(name)), "no_bf16")
+    device = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
+    threads, version = f"{torch.get_num_threads()}threads", f"torch{torch.__version__}"
+    parts = (platform.machine(), instructions, bf16, threads, version, *(one.replace(" ", "_") for one in device))
     return "-".join(part.replace("/", "_") for part in parts)
+
+
+def _finished(device: str) -> None:
+    """Wait for what was handed to a GPU; a processor is done when a call returns."""
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
 def _run(kernel: Kernel, asked: Question) -> Callable[[], None]:

@@ -18,10 +18,11 @@ Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None, float], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """One way to compute attention, and the devices that it is meant for."""
+    """One way to compute attention, the devices that it is meant for, and whether it can take a query and a mask."""
 
     attend: Attend
     devices: frozenset[str]
+    takes: Callable[[Tensor, Tensor | None], bool] = lambda query, bias: True
 
 
 def sdpa(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float) -> Tensor:
@@ -73,6 +74,35 @@ class _ThreeProducts(torch.autograd.Function):
         return to_query.view(shape), to_key.view(shape), to_value.view(shape), None, None
 
 
+def packed(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float) -> Tensor:
+    """Attention over the tokens alone, one window behind the other without padding: `torch.nn.attention.varlen`, for a GPU.
+
+    PyTorch's own attention leaves FlashAttention for a slower kernel as soon as there is a mask; packed windows need none.
+    Takes masks of padding only, and gives zeros where padding is.
+    """
+    from torch.nn.attention.varlen import varlen_attn
+
+    batch, heads, length, width = query.shape
+    if bias is None:
+        seen = torch.ones(batch, length, dtype=torch.bool, device=query.device)
+    else:
+        seen = bias.expand(batch, 1, 1, length).reshape(batch, length) >= 0
+    rows = seen.flatten().nonzero().squeeze(1)
+    bounds = torch.nn.functional.pad(seen.sum(1).cumsum(0), (1, 0)).to(torch.int32)
+    query, key, value = (one.transpose(1, 2).reshape(-1, heads, width).index_select(0, rows) for one in (query, key, value))
+    attended: Any = varlen_attn(query, key, value, bounds, bounds, length, length, scale=scale)
+    whole: Tensor = attended.new_zeros(batch * length, heads, width).index_copy(0, rows, attended)
+    return whole.view(batch, length, heads, width).transpose(1, 2)
+
+
+def _packable(query: Tensor, bias: Tensor | None) -> bool:
+    """What FlashAttention computes: half precision, heads of up to 256 dimensions in steps of 8, padding as the only mask."""
+    padding_alone = bias is None or bias.shape[1:3] == (1, 1)
+    return (
+        padding_alone and query.dtype in (torch.bfloat16, torch.float16) and query.shape[-1] <= 256 and query.shape[-1] % 8 == 0
+    )
+
+
 def _weights(query: Tensor, key: Tensor, bias: Tensor | None, shape: torch.Size) -> Tensor:
     """The softmax over positions, (B x heads, T, T), computed in the place of the scores."""
     scores = torch.bmm(query, key.mT)
@@ -98,4 +128,5 @@ def _flat(heads: Tensor) -> Tensor:
 KERNELS: Mapping[str, Kernel] = {
     "sdpa": Kernel(sdpa, frozenset({"cpu", "cuda", "mps", "xpu"})),
     "three_products": Kernel(three_products, frozenset({"cpu"})),
+    "packed": Kernel(packed, frozenset({"cuda"}), _packable),
 }

@@ -52,7 +52,7 @@ class _Kind:
         return self.file in causes and causes[self.file].code in (self.causes or ())
 
 
-class Tally:
+class Ledger:
     """Adds up entries. `most_alike` bounds how many problems of one code and file are listed; None lists all."""
 
     def __init__(self, most_alike: int | None = None) -> None:
