@@ -19,7 +19,7 @@ from spantune.evaluation import LabelScores, Scores, best_threshold, score_answe
 from spantune.features import SpanScores, Windows, encode, encode_texts, select_windows
 from spantune.features.batches import collate_spans
 from spantune.inference import Answer, Classifier, Prediction, Reader
-from spantune.inference.reader import ReaderSettings, by_example
+from spantune.inference.reader import ReaderSettings
 from spantune.models import load_classifier, load_reader, score_texts, score_windows
 from spantune.training import Held, class_losses, span_accuracy, span_losses
 from spantune.training.fine_tuning import longest_answer
@@ -45,6 +45,7 @@ class Task:
     """What the road needs to know about a task.
 
     `headline` is the score that decides which epoch is best, `shown` are the scores that people look at first.
+    `choose_again` gives what `measure` would give with the predictor `tuned` gives, without running the model.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Task:
     measure: Callable[[Any, Windows, Sequence[Record], Config, Tick | None], Measured]
     score: Callable[[Sequence[Any], Iterable[Any]], Scores | LabelScores]
     tuned: Callable[[Any, Measured], Any]
+    choose_again: Callable[[Sequence[Any], Measured], Measured]
     errors: Callable[[Sequence[Any], Sequence[Any], Any], list[dict[str, Any]]]
 
 
@@ -88,32 +90,36 @@ def _answer(reader: Reader, records: Iterable[Any], tick: Tick | None, say: Say 
 def _measure_answers(reader: Reader, windows: Windows, records: Sequence[Any], config: Config, tick: Tick | None) -> Measured:
     """One forward pass gives all of it: loss and token-span accuracy of the windows, answers and scores of the questions.
 
-    Loss and accuracy are taken over the windows that training would choose, so that the two losses can be compared.
+    Loss and accuracy are taken over the windows that training would choose, so that the two losses can be compared. A
+    question is answered as soon as its last window is scored, so that beside the answers next to nothing is kept.
     """
     compared = np.zeros(len(windows), dtype=bool)
     compared[select_windows(windows, config.training.negatives, config.training.seed).indices] = True
-    losses: list[float] = []
-    hits: list[bool] = []
-    found: list[SpanScores] = []
+    missing = np.bincount(windows.example, minlength=windows.size).tolist()
+    open_: dict[int, list[SpanScores]] = {}
+    answers: list[Any] = [None] * windows.size
+    loss = hits = 0.0
     for batch in score_windows(reader.model, windows, tick):
-        found += reader.decode(windows, batch)
         rows = compared[batch.indices]
         if rows.any():
             start, end = torch.from_numpy(batch.start[rows]), torch.from_numpy(batch.end[rows])
             spans = torch.from_numpy(collate_spans(windows, batch.indices[rows]))
             candidates = torch.from_numpy(batch.candidates[rows])
-            losses += span_losses(start, end, spans, candidates).tolist()
-            hits += span_accuracy(start, end, spans, candidates).tolist()
-    grouped = by_example(windows, found)
-    answers = tuple(reader.choose(record, scores) for record, scores in zip(records, grouped, strict=True))
-    scores = score_answers(records, answers)
+            loss += span_losses(start, end, spans, candidates).sum(dtype=torch.float64).item()
+            hits += span_accuracy(start, end, spans, candidates).sum(dtype=torch.float64).item()
+        for example, scores in zip(windows.example[batch.indices].tolist(), reader.decode(windows, batch), strict=True):
+            open_.setdefault(example, []).append(scores)
+            if len(open_[example]) == missing[example]:
+                answers[example] = reader.choose(records[example], open_.pop(example))
+    scored = score_answers(records, answers)
+    count = int(np.count_nonzero(compared))
     held = Held(
-        loss=float(np.mean(losses)) if losses else None,
-        scores={"exact_match": scores.exact_match, "f1": scores.f1},
-        span_accuracy=100 * float(np.mean(hits)) if hits else None,
+        loss=loss / count if count else None,
+        scores={"exact_match": scored.exact_match, "f1": scored.f1},
+        span_accuracy=100 * hits / count if count else None,
     )
     threshold = _threshold(reader, records, answers) if reader.settings.may_abstain else 0.0
-    return Measured(held, scores, answers, threshold)
+    return Measured(held, scored, tuple(answers), threshold)
 
 
 def _threshold(reader: Reader, records: Sequence[Any], answers: Sequence[Answer]) -> float:
@@ -129,6 +135,24 @@ def _threshold(reader: Reader, records: Sequence[Any], answers: Sequence[Answer]
 
 def _with_threshold(reader: Reader, measured: Measured) -> Reader:
     return reader.with_threshold(measured.threshold)
+
+
+def _choose_again(records: Sequence[Any], measured: Measured) -> Measured:
+    """The same with the answers that its threshold gives: each answer keeps its best span, so the model need not run again."""
+    answers = tuple(_at_threshold(answer, measured.threshold) for answer in measured.predictions)
+    scores = score_answers(records, answers)
+    held = replace(measured.held, scores={"exact_match": scores.exact_match, "f1": scores.f1})
+    return replace(measured, held=held, scores=scores, predictions=answers)
+
+
+def _at_threshold(answer: Answer, threshold: float) -> Answer:
+    if not answer.alternatives:
+        return answer
+    best = answer.alternatives[0]
+    if answer.no_answer_score <= threshold:
+        return replace(answer, text=best.text, start=best.start, end=best.end, probability=best.probability, score=best.score)
+    null = best.score + answer.no_answer_score
+    return replace(answer, text="", start=0, end=0, probability=answer.no_answer_probability, score=null)
 
 
 def _wrong_answers(records: Sequence[Any], _: Sequence[Any], scores: Any) -> list[dict[str, Any]]:
@@ -183,6 +207,10 @@ def _unchanged(classifier: Classifier, _: Measured) -> Classifier:
     return classifier
 
 
+def _no_threshold(_: Sequence[Any], measured: Measured) -> Measured:
+    return measured
+
+
 def _wrong_labels(records: Sequence[Any], predictions: Sequence[Any], _: Any) -> list[dict[str, Any]]:
     return [
         {"id": record.id, "text": record.text, "label": record.label, "predicted": one.label, "probability": one.probability}
@@ -204,6 +232,7 @@ TASKS: Mapping[str, Task] = {
         measure=_measure_answers,
         score=score_answers,
         tuned=_with_threshold,
+        choose_again=_choose_again,
         errors=_wrong_answers,
     ),
     "classify": Task(
@@ -218,6 +247,7 @@ TASKS: Mapping[str, Task] = {
         measure=_measure_labels,
         score=score_labels,
         tuned=_unchanged,
+        choose_again=_no_threshold,
         errors=_wrong_labels,
     ),
 }

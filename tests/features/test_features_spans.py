@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from spantune.config import WindowsConfig
 from spantune.data import Example
 from spantune.features import Candidate, SpanScores, best_spans, collate, encode, merge_candidates
-from spantune.features.spans import no_answer_score, trim
+from spantune.features.pairs import context_logits, log_totals, try_every_pair
+from spantune.features.spans import merge_windows, no_answer_score, trim
 
 CONTEXT = "Paris is the capital of France. Lyon is not Paris."
 
@@ -46,8 +47,7 @@ def test_the_best_spans_are_those_of_trying_every_pair(kind, seed, answer_length
         expected = every_pair(windows, window, start[row], end[row], answer_length)
         assert scores.window == window
         assert [spans.score for spans in scores.candidates] == pytest.approx([score for score, *_ in expected[:top]])
-        if not coarse:
-            assert [(spans.first, spans.last) for spans in scores.candidates] == [tuple(pair[1:]) for pair in expected[:top]]
+        assert [(spans.first, spans.last) for spans in scores.candidates] == [tuple(pair[1:]) for pair in expected[:top]]
         base = windows.bounds[window]
         for spans in scores.candidates:
             assert windows.context[window, 0] <= spans.first <= spans.last < windows.context[window, 1]
@@ -134,3 +134,71 @@ def test_trimming_takes_white_space_and_nothing_else(context, data):
 
 def test_the_score_of_no_answer_is_the_least_of_the_windows():
     assert no_answer_score([SpanScores(0, (), 3.0, 0.0), SpanScores(1, (), -2.0, 0.0)]) == -2.0
+
+
+LOGIT = st.floats(-20, 20, width=32).map(round) | st.floats(-1e4, 1e4, width=32) | st.just(-np.inf)
+ODD = LOGIT | st.sampled_from([np.nan, np.inf])
+
+
+@settings(max_examples=150)
+@given(st.data(), st.integers(1, 40), st.integers(1, 30), st.sampled_from([LOGIT, ODD]))
+def test_any_logits_give_the_finite_pairs_of_trying_every_pair_in_order_and_their_sum(data, reach, top, logit):
+    """Ties, -inf, NaN and numbers far apart, in windows some of which hold no context."""
+    examples = [Example("a", "Which?", CONTEXT), Example("b", "Which?", "Lyon."), Example("c", "Which?", " ")]
+    windows = encode(examples, tokenizer_of("wordpiece"), WindowsConfig(length=64, stride=8))
+    indices = np.array(data.draw(st.permutations(range(len(windows)))))
+    shape = (len(indices), int(windows.lengths.max()) + data.draw(st.integers(0, 3)))
+    few = data.draw(st.lists(logit, min_size=1, max_size=12))
+    draw = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    start, end = (draw.choice(np.array(few, dtype=np.float32), shape) for _ in "se")
+    found = best_spans(windows, indices, start, end, reach, top)
+    with np.errstate(invalid="ignore"):
+        for row, (window, scores) in enumerate(zip(indices, found, strict=True)):
+            pairs = every_pair(windows, window, start[row], end[row], reach)
+            expected = sorted((p for p in pairs if np.isfinite(p[0])), key=lambda p: (-p[0], p[1], p[2]))[:top]
+            assert [(one.score, one.first, one.last) for one in scores.candidates] == expected
+            total = np.logaddexp.reduce([score for score, *_ in pairs], initial=-np.inf)
+            assert scores.log_total == pytest.approx(total, rel=1e-9, abs=1e-9, nan_ok=True)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 30.0, 1e4])
+@pytest.mark.parametrize("reach", [1, 2, 7, 30, 40])
+def test_the_sum_over_all_pairs_loses_nothing_to_sliding(scale, reach):
+    """Against the banded matrix of all pairs, which is used itself where the largest start and end are no pair."""
+    draw = np.random.default_rng(reach)
+    start, end = draw.normal(0, scale, (2, 20, 90))
+    logits = context_logits(np.array([[3, 85]] * 20), start, end, reach)
+    totals = log_totals(logits)
+    wanted = np.array([try_every_pair(logits, row, 1)[1] for row in range(20)])
+    assert np.isnan(totals).sum() < 20 if scale < 1e4 else np.isnan(totals).any()
+    usual = ~np.isnan(totals)
+    np.testing.assert_allclose(totals[usual], wanted[usual], rtol=1e-9, atol=1e-9)
+    assert np.isfinite(wanted).all()
+
+
+def test_candidates_are_made_when_looked_at_and_behave_as_a_tuple_does():
+    windows = one_window()
+    start = np.linspace(0, 1, int(windows.lengths[0]))[None]
+    found = best_spans(windows, np.array([0]), start, start, answer_length=5, top=7)[0].candidates
+    made = tuple(found)
+    assert (len(found), len(made), found[0], found[-1], found[1:3]) == (7, 7, made[0], made[6], made[1:3])
+    assert found == made
+    assert hash(found) == hash(made)
+    assert repr(found) == repr(made)
+    with pytest.raises(IndexError):
+        found[7]
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10_000), top=st.integers(1, 8), kind=st.sampled_from(["wordpiece", "unigram", "bpe"]))
+def test_merging_windows_is_merging_all_of_their_candidates(seed, top, kind):
+    """The text of a token may be white space alone, and many scores are equal."""
+    draw = np.random.default_rng(seed)
+    context = "Paris  is the capital,  the   capital of France. Lyon is not \u00e9\U0001f5fc Paris. " * 3
+    windows = encode([Example("q", "Which?", context)], tokenizer_of(kind), WindowsConfig(length=40, stride=8))
+    indices = np.arange(len(windows))
+    start, end = (draw.integers(0, 3, collate(windows, indices)["input_ids"].shape).astype(np.float32) for _ in "se")
+    scores = best_spans(windows, indices, start, end, answer_length=6, top=20)
+    for some in (scores, scores[:1]):
+        pool = [candidate for one in some for candidate in one.candidates]
+        assert merge_windows(context, some, top) == merge_candidates(context, pool, top)

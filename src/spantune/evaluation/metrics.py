@@ -61,27 +61,23 @@ def token_recall(prediction: str, references: Sequence[str]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An answer made ready for comparison: its form, the words in it, and the distinct ones among them.
+    """An answer made ready for comparison: its form.
 
     `normalised_away` is true for an answer, blank or not, that the official normalisation leaves nothing of.
     """
 
     form: str
-    words: tuple[str, ...]
-    distinct: frozenset[str]
     normalised_away: bool
 
 
 def prepare(text: str) -> Prepared:
-    """Normalise and split one answer.
+    """Normalise one answer.
 
-    >>> prepare("the Seine").words, prepare("The").words, prepare("The").normalised_away
-    (('seine',), ('the',), True)
+    >>> prepare("the Seine"), prepare("The")
+    (Prepared(form='seine', normalised_away=False), Prepared(form='the', normalised_away=True))
     """
     normalised = normalise_answer(text)
-    form = normalised or comparable_form(text)
-    words = tuple(form.split())
-    return Prepared(form, words, frozenset(words), normalised_away=not normalised)
+    return Prepared(normalised, False) if normalised else Prepared(comparable_form(text), True)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -106,33 +102,41 @@ _DISJOINT = Match(0.0, 0.0, 0.0, 0.0)
 def match(prediction: str, references: Sequence[str], prepare: Callable[[str], Prepared] = prepare) -> Match:
     """Compare a prediction with the reference that fits it best; hand in a cached `prepare` to compare many."""
     given = prepare(prediction)
-    with_text = [reference for reference in references if reference.strip()]
-    return max(_compare(given, prepare(reference)) for reference in with_text or [""])
+    if not given.normalised_away and prediction in references:  # mostly it is quoted just so: nothing else is looked at
+        return _EQUAL
+    with_text = dict.fromkeys([reference for reference in references if reference.strip()])
+    wanted = [prepare(reference) for reference in with_text or ("",)]
+    if not given.normalised_away and any(given.form == one.form for one in wanted):
+        return _EQUAL
+    matches = [_compare(given, one) for one in wanted]
+    return matches[0] if len(matches) == 1 else max(matches)
 
 
 def _compare(prediction: Prepared, reference: Prepared) -> Match:
     if not reference.form:
         return _EQUAL if prediction.normalised_away else _DISJOINT
     if prediction.normalised_away and reference.normalised_away:
-        return replace(_overlap(prediction, reference), guarded=True)
-    return _overlap(prediction, reference)
+        return replace(_overlap(prediction.form, reference.form), guarded=True)
+    return _overlap(prediction.form, reference.form)
 
 
-def _overlap(prediction: Prepared, reference: Prepared) -> Match:
-    if prediction.form == reference.form:
+def _overlap(prediction: str, reference: str) -> Match:
+    if prediction == reference:
         return _EQUAL
-    shared = _shared_words(prediction, reference)
+    said, wanted = prediction.split(), reference.split()
+    shared = _shared_words(said, wanted)
     if not shared:
         return _DISJOINT
-    precision = shared / len(prediction.words)
-    recall = shared / len(reference.words)
+    precision = shared / len(said)
+    recall = shared / len(wanted)
     return Match(2 * precision * recall / (precision + recall), precision, recall, 0.0)
 
 
-def _shared_words(one: Prepared, other: Prepared) -> int:
+def _shared_words(one: list[str], other: list[str]) -> int:
     """Size of the intersection of two bags of words."""
-    common = one.distinct & other.distinct
-    if not common or len(one.words) == len(one.distinct) or len(other.words) == len(other.distinct):
+    distinct, others = set(one), set(other)
+    common = distinct & others
+    if not common or len(one) == len(distinct) or len(other) == len(others):
         # A side without repeated words shares each of them at most once; this spares most pairs the slow counting.
         return len(common)
-    return (Counter(one.words) & Counter(other.words)).total()
+    return (Counter(one) & Counter(other)).total()

@@ -1,19 +1,20 @@
 """Start and end scores in, answer spans out: the inverse of labelling.
 
 Every pair of a start and an end that is a valid answer is compared (end not before start, inside the context, not longer
-than the limit), not only the pairs of the best few starts and ends: one banded matrix a window, in NumPy.
+than the limit), not only the pairs of the best few starts and ends; `pairs` tells how. Pairs of equal score are ordered by
+their first token, then by their last.
 """
 
-from collections.abc import Iterable, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import overload
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
+from spantune.features.pairs import Floats, Pairs, context_logits, log_totals, top_pairs, try_every_pair
 from spantune.features.windows import Integers, Windows
-
-Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class SpanScores:
-    """What remains of a window's logits: its best spans, the score of "no answer", and the log of the sum over all spans."""
+    """What remains of a window's logits: its best spans, the score of "no answer", and the log of the sum over all spans.
+
+    `candidates` are made when they are looked at: mostly the first one alone is.
+    """
 
     window: int
-    candidates: tuple[Candidate, ...]
+    candidates: Sequence[Candidate]
     null: float
     log_total: float
 
@@ -44,58 +48,54 @@ class SpanScores:
 def best_spans(
     windows: Windows, indices: Integers, start_logits: Floats, end_logits: Floats, answer_length: int, top: int
 ) -> list[SpanScores]:
-    """The `top` best valid spans of each window.
+    """The `top` best valid spans of each window, best first; pairs whose score is no finite number are none of them.
 
     `start_logits`, `end_logits`: (B, T) for the windows at `indices`. `answer_length`: longest answer in tokens.
-    `log_total` is log sum exp of start + end logits over all valid spans of the window.
+    `log_total` is log sum exp of start + end logits over all valid spans of the window, -inf where there is none.
     """
-    rows, width = np.asarray(start_logits).shape
-    start_logits, end_logits = start_logits.astype(np.float64), end_logits.astype(np.float64)
-    reach = min(answer_length, width)
-    column = np.arange(width)
-    context = windows.context[indices]
-    inside = (column >= context[:, :1]) & (column < context[:, 1:])
-    starts = np.where(inside, start_logits, -np.inf)
-    ends = np.where(inside, end_logits, -np.inf)
-    padded = np.concatenate((ends, np.full((rows, reach - 1), -np.inf)), axis=1)
-    pair_scores = starts[:, :, None] + sliding_window_view(padded, reach, axis=1)
-    flat = pair_scores.reshape(rows, width * reach)
-    log_totals = _log_sum_exp(flat)
-    few = min(top, flat.shape[1])
-    best = np.argpartition(-flat, few - 1, axis=1)[:, :few]
-    found = np.take_along_axis(flat, best, axis=1)
-    order = np.lexsort((best, -found), axis=1)
-    best, found = np.take_along_axis(best, order, axis=1), np.take_along_axis(found, order, axis=1)
-    results = []
-    for row, window in enumerate(np.asarray(indices)):
-        null_at = windows.null[window]
-        candidates = tuple(
-            _candidate(windows, int(window), int(pair // reach), int(pair // reach + pair % reach), float(score))
-            for pair, score in zip(best[row], found[row], strict=True)
-            if np.isfinite(score)
+    indices = np.asarray(indices)
+    if not len(indices):
+        return []
+    logits = context_logits(windows.context[indices], start_logits, end_logits, answer_length)
+    totals = log_totals(logits)
+    usual = np.isfinite(totals)
+    odd = {int(row): try_every_pair(logits, int(row), top) for row in np.flatnonzero(~usual)}
+    logits.starts[~usual] = logits.ends[~usual] = -np.inf
+    found = top_pairs(logits, top)
+    rows = np.arange(len(indices))
+    null_at = windows.null[indices]
+    with np.errstate(invalid="ignore"):  # a model that diverged may give inf and -inf
+        nulls = start_logits[rows, null_at].astype(np.float64) + end_logits[rows, null_at]
+    batch = _Batch(windows, indices, found)
+    results = [
+        SpanScores(window, _Candidates(batch, row, count) if count else (), null, total)
+        for row, (window, count, null, total) in enumerate(
+            zip(indices.tolist(), found.counts.tolist(), nulls.tolist(), totals.tolist(), strict=True)
         )
-        null = float(start_logits[row, null_at] + end_logits[row, null_at])
-        results.append(SpanScores(int(window), candidates, null, float(log_totals[row])))
+    ]
+    for row, (pairs, total) in odd.items():
+        spans = tuple(_Candidates(_Batch(windows, indices[row : row + 1], pairs), 0, int(pairs.counts[0])))
+        results[row] = SpanScores(int(indices[row]), spans, float(nulls[row]), total)
     return results
+
+
+def merge_windows(context: str, scores: Sequence[SpanScores], top: int) -> list[Candidate]:
+    """What `merge_candidates` gives for all candidates of the windows of one context; only those it needs are made.
+
+    As in `best_spans`' results, each window's candidates are best first.
+    """
+    if len(scores) == 1:
+        return _distinct(context, _settled(scores[0].candidates), top)
+    return _distinct(context, _settled(heapq.merge(*(one.candidates for one in scores), key=_worst_first)), top)
 
 
 def merge_candidates(context: str, candidates: Iterable[Candidate], top: int) -> list[Candidate]:
     """The `top` best candidates of all windows of one context, best first, trimmed of white space and without duplicates.
 
     Overlapping windows find the same span twice, and a context may hold the same text twice: of spans with equal text the
-    best one stays.
+    best one stays. Of equal scores the one that starts, then ends first comes first.
     """
-    merged: list[Candidate] = []
-    seen: set[str] = set()
-    for candidate in sorted(candidates, key=_by_score):
-        trimmed = trim(context, candidate)
-        text = context[trimmed.start : trimmed.end]
-        if text and text not in seen:
-            seen.add(text)
-            merged.append(trimmed)
-            if len(merged) == top:
-                break
-    return merged
+    return _distinct(context, sorted(candidates, key=_by_score), top)
 
 
 def trim(context: str, candidate: Candidate) -> Candidate:
@@ -105,9 +105,11 @@ def trim(context: str, candidate: Candidate) -> Candidate:
     3
     """
     text = context[candidate.start : candidate.end]
+    stripped = text.strip()
+    if len(stripped) == len(text):
+        return candidate
     start = candidate.start + len(text) - len(text.lstrip())
-    end = start + len(text.strip())
-    return Candidate(start, end, candidate.score, candidate.window, candidate.first, candidate.last)
+    return Candidate(start, start + len(stripped), candidate.score, candidate.window, candidate.first, candidate.last)
 
 
 def no_answer_score(scores: Sequence[SpanScores]) -> float:
@@ -118,19 +120,87 @@ def no_answer_score(scores: Sequence[SpanScores]) -> float:
     return min(score.null for score in scores)
 
 
-def _candidate(windows: Windows, window: int, first: int, last: int, score: float) -> Candidate:
-    base = int(windows.bounds[window])
-    return Candidate(int(windows.starts[base + first]), int(windows.ends[base + last]), score, window, first, last)
+# -- candidates, made when they are looked at --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    windows: Windows
+    indices: Integers
+    pairs: Pairs
+
+
+class _Candidates(Sequence[Candidate]):
+    """The candidates of one row of a batch: making all of all windows took longer than finding them."""
+
+    __slots__ = ("_batch", "_count", "_row")
+
+    def __init__(self, batch: _Batch, row: int, count: int) -> None:
+        self._batch = batch
+        self._row = row
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Candidate: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Candidate, ...]: ...
+    def __getitem__(self, index: int | slice) -> Candidate | tuple[Candidate, ...]:
+        places = range(self._count)[index]
+        return self._made(places) if isinstance(places, int) else tuple(map(self._made, places))
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return map(self._made, range(self._count))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def _made(self, place: int) -> Candidate:
+        windows, pairs, row = self._batch.windows, self._batch.pairs, self._row
+        window = self._batch.indices.item(row)
+        first, last = pairs.firsts.item(row, place), pairs.lasts.item(row, place)
+        base = windows.bounds.item(window)
+        return Candidate(
+            windows.starts.item(base + first),
+            windows.ends.item(base + last),
+            pairs.scores.item(row, place),
+            window,
+            first,
+            last,
+        )
 
 
 def _by_score(candidate: Candidate) -> tuple[float, int, int]:
     return (-candidate.score, candidate.start, candidate.end)
 
 
-def _log_sum_exp(values: Floats) -> Floats:
-    """(rows,) log of the sum of exp over each row; -inf for a row without a finite value."""
-    highest = values.max(axis=1)
-    shift = np.where(np.isfinite(highest), highest, 0.0)
-    with np.errstate(divide="ignore"):
-        total: Floats = np.log(np.exp(values - shift[:, None]).sum(axis=1)) + shift
-    return total
+def _worst_first(candidate: Candidate) -> float:
+    return -candidate.score
+
+
+def _settled(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+    """The candidates, best first already, with those of equal score in the order of `_by_score`."""
+    for _, equal in groupby(candidates, key=_worst_first):
+        yield from sorted(equal, key=_by_score)
+
+
+def _distinct(context: str, ordered: Iterable[Candidate], top: int) -> list[Candidate]:
+    merged: list[Candidate] = []
+    seen: set[str] = set()
+    for candidate in ordered:
+        trimmed = trim(context, candidate)
+        text = context[trimmed.start : trimmed.end]
+        if text and text not in seen:
+            seen.add(text)
+            merged.append(trimmed)
+            if len(merged) == top:
+                break
+    return merged
