@@ -3,22 +3,46 @@
 In: a reader's model, tokenizer and settings, or the folder of a run; questions with their contexts, texts to classify.
 Out: answers with probability and alternatives, labels with probability, traces as text, JSON and HTML.
 Does not know: HTTP, retrieval.
+
+Importing this room loads neither torch nor transformers: `Reader` and `Classifier` do when they are first asked for, and a
+reader of another engine is an `Answering` with that engine's scores.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from spantune.inference.across import Found
+from spantune.inference.answering import Answering
 from spantune.inference.answers import Alternative, Answer, Prediction
-from spantune.inference.classifier import Classifier
-from spantune.inference.reader import Reader
+from spantune.inference.settings import ReaderSettings
 from spantune.inference.trace import Trace
 from spantune.inference.trace_html import trace_html
 from spantune.inference.trace_text import trace_text
 
+if TYPE_CHECKING:
+    from spantune.inference.classifier import Classifier as Classifier
+    from spantune.inference.reader import Reader as Reader
+
+_WITH_TORCH = {"Classifier": "spantune.inference.classifier", "Reader": "spantune.inference.reader"}
+
 __all__ = [
     "Alternative",
     "Answer",
+    "Answering",
     "Classifier",
+    "Found",
     "Prediction",
     "Reader",
+    "ReaderSettings",
     "Trace",
     "trace_html",
     "trace_text",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_TORCH:
+        raise AttributeError(f"module 'spantune.inference' has no attribute {name!r}")
+    value = getattr(import_module(_WITH_TORCH[name]), name)
+    globals()[name] = value
+    return value

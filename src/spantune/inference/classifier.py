@@ -12,6 +12,7 @@ from spantune.data.records import TextExample
 from spantune.errors import DataError
 from spantune.features import Windows, encode_texts
 from spantune.inference.answers import Prediction, diverged
+from spantune.inference.threads import fit_threads
 from spantune.models import check_window_fits, score_texts
 from spantune.runs import load_run
 
@@ -40,6 +41,7 @@ class Classifier:
     @classmethod
     def load(cls, folder: Path | str) -> "Classifier":
         """The classifier of a finished run. Raises `RunError` or `ModelError` for a folder that is not one."""
+        fit_threads()
         run = load_run(folder, task="classify")
         return cls(run.model, run.tokenizer, run.facts.config.windows)
 

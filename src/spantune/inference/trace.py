@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from spantune.features import Candidate, Windows
-from spantune.features.spans import Floats, best_spans, trim
+from spantune.features.pairs import Floats
+from spantune.features.scores import WindowScores
+from spantune.features.spans import best_spans, trim
 from spantune.inference.answers import Answer, Asked
-from spantune.models import WindowScores
 
 TOP_SCORES = 5  # start and end positions shown of each window
 PAIRED = 4  # best starts and ends of each window that are paired into candidates

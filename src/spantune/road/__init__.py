@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spantune.road.converting import convert_files as convert_files
     from spantune.road.describing import Description as Description
     from spantune.road.describing import describe as describe
+    from spantune.road.exporting import export_reader as export_reader
     from spantune.road.splitting import Fold as Fold
     from spantune.road.splitting import Folded as Folded
     from spantune.road.splitting import Sides as Sides
@@ -42,6 +43,7 @@ _PARTS = {
     "checking": ("Checked", "check_data"),
     "converting": ("Converted", "convert_files"),
     "describing": ("Description", "describe"),
+    "exporting": ("export_reader",),
     "splitting": ("Fold", "Folded", "Sides", "fold_files", "split_files"),
     "training": ("Trained", "train_run"),
     "using": ("Evaluated", "evaluate_run", "predict_file"),

@@ -1,0 +1,52 @@
+"""Which numbers a reader computes with: a copy of its model in bf16 where the processor multiplies those faster.
+
+In: a model in fp32, the precision asked for. Out: the copy to score with, or none. Does not know: windows, answers.
+
+The saved model stays in fp32, and so does the one given: questions whose two best answers score nearly the same are read again
+with it (`choosing.close_call`), so that bf16 changes probabilities in the third decimal, but hardly ever an answer.
+"""
+
+import copy
+from typing import Any, Literal
+
+import torch
+
+from spantune.errors import ConfigError
+from spantune.models import hidden_size
+
+Precision = Literal["auto", "fp32", "bf16"]
+PRECISIONS = ("auto", "fp32", "bf16")
+NATIVE = ("amx_bf16", "amx_tile", "avx512_bf16")  # processor features that multiply bf16; without one it is emulated, slowly
+NARROWEST = 128  # hidden size: below it, converting and starting each operation costs more than the multiplication saves
+
+
+def halved(model: Any, precision: Precision) -> Any | None:
+    """A copy of `model` that computes in bf16, its answer head in fp32; `None` where `precision` asks for none.
+
+    `auto` takes bf16 where the processor multiplies it and the model is wide enough to gain. Raises `ConfigError` for another
+    word. The copy is in evaluation mode.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(
+            f"the precision {precision!r}",
+            expected="one of " + ", ".join(PRECISIONS),
+            next_move="leave it away: auto suits most machines",
+        )
+    if precision == "fp32" or (precision == "auto" and not _pays(model)):
+        return None
+    made = copy.deepcopy(model).to(torch.bfloat16).eval()
+    head = getattr(made, "qa_outputs", None)
+    if head is not None:  # two numbers a token cost nothing, and bf16 would round scores of 5 to steps of 1/32
+        head.float().register_forward_pre_hook(_as_fp32)
+    return made
+
+
+def _pays(model: Any) -> bool:
+    if model.device.type != "cpu" or hidden_size(model) < NARROWEST:
+        return False
+    features = torch.cpu.get_capabilities()
+    return any(features.get(name) for name in NATIVE)
+
+
+def _as_fp32(_: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (inputs[0].float(), *inputs[1:])
