@@ -9,7 +9,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install demo test check nightly bench clean
+.PHONY: install demo test check nightly bench bench-data clean
 
 install: $(STAMP)
 
@@ -33,9 +33,14 @@ check: install
 nightly: install
 	$(BIN)/python -m pytest --numprocesses 2
 
+# About 25 minutes, and 3 GB of the peers' environments. `make bench DATA=squad.json RUN=run` takes texts and a reader of yours.
 bench: install
-	$(BIN)/python benchmarks/startup.py | tee benchmarks/results/startup.json
-	$(BIN)/python benchmarks/windows.py | tee benchmarks/results/windows.json
+	$(BIN)/python benchmarks/peers/make.py > /dev/null
+	$(BIN)/python benchmarks/bench.py $(if $(DATA),--data $(DATA)) $(if $(RUN),--run $(RUN)) > /dev/null
+	$(BIN)/python benchmarks/table.py
+
+# The data's figures, which stand beside no peer.
+bench-data: install
 	$(BIN)/python benchmarks/reading.py | tee benchmarks/results/reading.json
 	$(BIN)/python benchmarks/checking.py | tee benchmarks/results/checking.json
 	$(BIN)/python benchmarks/leakage.py | tee benchmarks/results/leakage.json

@@ -50,10 +50,10 @@ def as_it_comes(_: Any) -> None:
     """Leave the model as spantune loads it."""
 
 
-# name: precision, dropout on attention (None leaves the model's own), what is done to the model
+# name: precision, dropout on attention (0.1 is what BERT was made with), what is done to the model
 WAYS = {
     "fp32, PyTorch's attention and dropout": ("fp32", 0.0, plainly),
-    "the same with the model's dropout on attention": ("fp32", None, plainly),
+    "the same with dropout of 0.1 on attention": ("fp32", 0.1, plainly),
     "the default: bf16, fast kernels": ("bf16", 0.0, as_it_comes),
 }
 
