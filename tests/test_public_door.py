@@ -44,6 +44,7 @@ DOOR = [
     "load_reader",
     "load_run",
     "load_tokenizer",
+    "pipeline",
     "predict_file",
     "read_examples",
     "save_run",

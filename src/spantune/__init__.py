@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from spantune.inference import Reader as Reader
     from spantune.inference import trace_html as trace_html
     from spantune.inference import trace_text as trace_text
+    from spantune.inference.drop_in import pipeline as pipeline
     from spantune.models import load_classifier as load_classifier
     from spantune.models import load_reader as load_reader
     from spantune.models import load_tokenizer as load_tokenizer
@@ -88,6 +89,7 @@ _ROOMS = {
     "spantune.evaluation": ("score_answers", "score_labels"),
     "spantune.features": ("encode", "encode_texts"),
     "spantune.inference": ("Answer", "Classifier", "Prediction", "Reader", "trace_html", "trace_text"),
+    "spantune.inference.drop_in": ("pipeline",),
     "spantune.models": ("load_classifier", "load_reader", "load_tokenizer"),
     "spantune.road": (
         "ask_run",
