@@ -20,9 +20,8 @@ from made_up import questions_of
 from rounds import compared
 
 from spantune import Example, Reader, score_answers
-from spantune.features import Windows, batches_by_length
+from spantune.features import SpanScores, Windows, batches_by_length
 from spantune.features.scores import WindowScores
-from spantune.inference.reader import by_example
 from spantune.models import score_windows
 
 TOKENS_AT_ONCE = 8192  # as the forward pass has its batches
@@ -47,22 +46,31 @@ class Given:
             found.append(WindowScores(indices, self.start[indices, :width], self.end[indices, :width], candidates))
         return found
 
-    def features(self) -> list[squad_plain.Feature]:
-        """The windows as the recipe keeps them."""
+    def features(self) -> list[dict[str, Any]]:
+        """The windows as the recipe keeps them: as wide as its logits, with offsets in the context alone."""
         return [self._feature(window) for window in range(len(self.windows))]
 
-    def _feature(self, window: int) -> squad_plain.Feature:
-        low, high = self.windows.bounds[window], self.windows.bounds[window + 1]
-        first, past = self.windows.context[window]
-        pairs = zip(self.windows.starts[low:high].tolist(), self.windows.ends[low:high].tolist(), strict=True)
-        offsets = [pair if first <= at < past else None for at, pair in enumerate(pairs)]
-        return squad_plain.Feature(int(self.windows.example[window]), offsets)
+    def questions(self) -> list[dict[str, Any]]:
+        """The questions as the recipe keeps them."""
+        return [
+            {"id": one.id, "context": one.context, "answers": [span.text for span in one.answers or ()]}
+            for one in self.examples
+        ]
+
+    def _feature(self, window: int) -> dict[str, Any]:
+        first, past = self.windows.context[window].tolist()
+        base = int(self.windows.bounds[window])
+        starts, ends = (found[base + first : base + past].tolist() for found in (self.windows.starts, self.windows.ends))
+        offsets: list[tuple[int, int] | None] = [None] * self.start.shape[1]
+        offsets[first:past] = zip(starts, ends, strict=True)
+        return {"example": int(self.windows.example[window]), "offset_mapping": offsets}
 
 
 def scores_of(reader: Reader, examples: Sequence[Example]) -> Given:
     """Windows of the examples with the logits of a model; -100 where a window has no token, as the recipe fills them up."""
     windows = reader.encode(examples)
-    start, end = (np.full((len(windows), int(windows.lengths.max())), NOTHING, dtype=np.float32) for _ in range(2))
+    width = max(int(windows.lengths.max()), squad_plain.WIDTH)
+    start, end = (np.full((len(windows), width), NOTHING, dtype=np.float32) for _ in range(2))
     for batch in score_windows(reader.model, windows):
         width = min(batch.start.shape[1], start.shape[1])
         start[batch.indices, :width], end[batch.indices, :width] = batch.start[:, :width], batch.end[:, :width]
@@ -73,17 +81,22 @@ def scores_of(reader: Reader, examples: Sequence[Example]) -> Given:
 
 def evaluate_ours(reader: Reader, given: Given, batches: Sequence[WindowScores]) -> tuple[list[str], float]:
     """Answers and F1, as `spantune evaluate` makes them of a model's scores."""
-    found = [spans for batch in batches for spans in reader.decode(given.windows, batch)]
-    grouped = by_example(given.windows, found)
-    answers = [reader.choose(one, spans) for one, spans in zip(given.examples, grouped, strict=True)]
+    missing = np.bincount(given.windows.example, minlength=given.windows.size).tolist()
+    waiting: dict[int, list[SpanScores]] = {}
+    answers: list[Any] = [None] * given.windows.size
+    for batch in batches:
+        decoded = reader.decode(given.windows, batch)
+        for example, spans in zip(given.windows.example[batch.indices].tolist(), decoded, strict=True):
+            waiting.setdefault(example, []).append(spans)
+            if len(waiting[example]) == missing[example]:
+                answers[example] = reader.choose(given.examples[example], waiting.pop(example))
     return [one.text for one in answers], score_answers(given.examples, answers).f1
 
 
-def evaluate_plainly(given: Given, features: Sequence[squad_plain.Feature]) -> tuple[list[str], float]:
+def evaluate_plainly(given: Given, questions: Sequence[Any], features: Sequence[Any]) -> tuple[list[str], float]:
     """Answers and F1 by the recipe's definition."""
-    answers = squad_plain.answers_of([one.context for one in given.examples], features, given.start, given.end)
-    references = [[span.text for span in one.answers or ()] for one in given.examples]
-    return answers, squad_plain.scored(answers, references)["f1"]
+    answers, _ = squad_plain.answers_of(questions, features, given.start, given.end)
+    return list(answers.values()), squad_plain.scored(questions, answers)["f1"]
 
 
 def timed(work: Callable[[], Any], count: int) -> dict[str, Any]:
@@ -106,12 +119,12 @@ def measure(run: str, data: str | None, questions: int, rounds: int) -> dict[str
     """The comparison as a JSON object."""
     reader = Reader.load(run)
     given = scores_of(reader, questions_of(data, questions))
-    batches, features = given.batches(), given.features()
-    ours, plain = evaluate_ours(reader, given, batches), evaluate_plainly(given, features)
+    batches, plain_questions, features = given.batches(), given.questions(), given.features()
+    ours, plain = evaluate_ours(reader, given, batches), evaluate_plainly(given, plain_questions, features)
     told: dict[str, list[dict[str, Any]]] = {"spantune": [], "utils_qa": []}
     for _ in range(rounds):
         told["spantune"].append(timed(lambda: evaluate_ours(reader, given, batches), len(given.examples)))
-        told["utils_qa"].append(timed(lambda: evaluate_plainly(given, features), len(given.examples)))
+        told["utils_qa"].append(timed(lambda: evaluate_plainly(given, plain_questions, features), len(given.examples)))
     same = sum(a == b.strip() for a, b in zip(ours[0], plain[0], strict=True)) / len(given.examples)
     return {
         "unit": "questions/s",
@@ -127,12 +140,12 @@ def measure(run: str, data: str | None, questions: int, rounds: int) -> dict[str
 def memory(reader: Reader, examples: Sequence[Example]) -> dict[str, float]:
     """Megabytes that each side needs at its peak, logits included: those of one batch at a time, or all of them at once."""
     given = scores_of(reader, examples)
-    batches, features = given.batches(), given.features()
+    batches, plain_questions, features = given.batches(), given.questions(), given.features()
     one_batch = max(batch.start.nbytes + batch.end.nbytes for batch in batches) / 1e6
     all_logits = (given.start.nbytes + given.end.nbytes) / 1e6
     return {
         "spantune": round(peak_megabytes(lambda: evaluate_ours(reader, given, batches)) + one_batch, 1),
-        "utils_qa": round(peak_megabytes(lambda: evaluate_plainly(given, features)) + all_logits, 1),
+        "utils_qa": round(peak_megabytes(lambda: evaluate_plainly(given, plain_questions, features)) + all_logits, 1),
     }
 
 

@@ -60,16 +60,25 @@ def test_rows_come_back_as_they_were_written(tmp_path):
     assert [one.answers for one in made_up.read_rows(str(tmp_path / "rows.json"))] == [one.answers for one in examples]
 
 
-def test_the_plain_definition_finds_the_best_pair_and_scores_as_the_package_does():
-    context = "It began in October 1973."
-    feature = squad_plain.Feature(0, [None, (0, 2), (3, 8), (9, 11), (12, 19), (20, 24)])
-    start, end = np.zeros((1, 6)), np.zeros((1, 6))
+def test_the_plain_definition_finds_the_best_pair_and_abstains():
+    question = {"id": "1", "context": "It began in October 1973.", "answers": ["October 1973"]}
+    feature = {"example": 0, "offset_mapping": [None, (0, 2), (3, 8), (9, 11), (12, 19), (20, 24), None]}
+    start, end = np.zeros((1, 7)), np.zeros((1, 7))
     start[0, 4] = end[0, 5] = 9.0
-    assert squad_plain.answers_of([context], [feature], start, end) == ["October 1973"]
+    answers, lists = squad_plain.answers_of([question], [feature], start, end)
+    assert answers == {"1": "October 1973"}
+    assert lists["1"][0]["probability"] > 0.9
+    start[0, 0] = end[0, 0] = 20.0
+    assert squad_plain.answers_of([question], [feature], start, end, abstains=True)[0] == {"1": ""}
+    assert squad_plain.answers_of([question], [feature], start, end, abstains=True, threshold=99.0)[0] == answers
+
+
+def test_the_plain_definition_scores_as_the_package_does():
     assert squad_plain.normalised("The  U.S. Senate,") == normalise_answer("The  U.S. Senate,")
     examples = made_up.squad_like(20)
     answers = [one.answers[0].text.split()[0] for one in examples]
-    plain = squad_plain.scored(answers, [[span.text for span in one.answers] for one in examples])
+    questions = [{"id": one.id, "answers": [span.text for span in one.answers]} for one in examples]
+    plain = squad_plain.scored(questions, {one.id: text for one, text in zip(examples, answers, strict=True)})
     found = [type("Given", (), {"id": one.id, "text": text})() for one, text in zip(examples, answers, strict=True)]
     ours = score_answers(examples, found)
     assert plain["f1"] == pytest.approx(ours.f1)

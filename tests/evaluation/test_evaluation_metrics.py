@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spantune.evaluation import exact_match, token_f1, token_precision, token_recall
+from spantune.evaluation import exact_match, normalise_answer, token_f1, token_precision, token_recall
+from spantune.evaluation.metrics import match
 
 TEXT = st.lists(st.sampled_from(["a", "The", "an", "b", "B.", "c", "c,", "!", "-", "é", "7", ""]), max_size=6).map(
     " ".join
@@ -126,3 +127,11 @@ def test_precision_of_one_side_is_recall_of_the_other(one: str, other: str) -> N
 @given(TEXT, REFERENCES)
 def test_case_is_ignored(prediction: str, references: list[str]) -> None:
     assert all_metrics(prediction, references) == all_metrics(prediction.lower(), references)
+
+
+@given(st.text(alphabet=" .-_aAnNtThHeE4é\u0307İ", max_size=12))
+def test_a_quoted_answer_scores_one_whatever_is_looked_at(text: str) -> None:
+    """Most quoted answers are not normalised at all; what decides so may never let one through that normalises to nothing."""
+    scored = match(text, [text, "elsewhere"])
+    assert (scored.f1, scored.exact_match) == ((1.0, 1.0) if text.strip() else (0.0, 0.0))
+    assert scored.guarded == (bool(text.strip()) and not normalise_answer(text))

@@ -144,3 +144,11 @@ def test_examples_without_label_are_refused_before_anything_is_predicted() -> No
 def test_a_percentage_of_nothing_is_an_error_and_not_nan() -> None:
     with pytest.raises(EvaluationError, match="0 records to score"):
         score_answers([], [])
+
+
+def test_rows_are_made_when_looked_at_and_behave_as_a_tuple_does() -> None:
+    found = score_answers(EXAMPLES, ANSWERS).per_question
+    made = tuple(found)
+    assert (len(found), found[0], found[-1], found[1:]) == (len(made), made[0], made[-1], made[1:])
+    assert (hash(found), repr(found)) == (hash(made), repr(made))
+    assert found == score_answers(EXAMPLES, ANSWERS).per_question

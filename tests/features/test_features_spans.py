@@ -189,16 +189,33 @@ def test_candidates_are_made_when_looked_at_and_behave_as_a_tuple_does():
         found[7]
 
 
-@settings(max_examples=60)
-@given(seed=st.integers(0, 10_000), top=st.integers(1, 8), kind=st.sampled_from(["wordpiece", "unigram", "bpe"]))
-def test_merging_windows_is_merging_all_of_their_candidates(seed, top, kind):
+@settings(max_examples=100)
+@given(
+    seed=st.integers(0, 10_000),
+    top=st.integers(1, 8),
+    kind=st.sampled_from(["wordpiece", "unigram", "bpe"]),
+    length=st.sampled_from([40, 200]),
+    levels=st.sampled_from([3, 1000]),
+)
+def test_merging_windows_is_merging_all_of_their_candidates(seed, top, kind, length, levels):
     """The text of a token may be white space alone, and many scores are equal."""
     draw = np.random.default_rng(seed)
     context = "Paris  is the capital,  the   capital of France. Lyon is not \u00e9\U0001f5fc Paris. " * 3
-    windows = encode([Example("q", "Which?", context)], tokenizer_of(kind), WindowsConfig(length=40, stride=8))
+    windows = encode([Example("q", "Which?", context)], tokenizer_of(kind), WindowsConfig(length=length, stride=8))
     indices = np.arange(len(windows))
-    start, end = (draw.integers(0, 3, collate(windows, indices)["input_ids"].shape).astype(np.float32) for _ in "se")
+    start, end = (draw.integers(0, levels, collate(windows, indices)["input_ids"].shape).astype(np.float32) for _ in "se")
     scores = best_spans(windows, indices, start, end, answer_length=6, top=20)
     for some in (scores, scores[:1]):
         pool = [candidate for one in some for candidate in one.candidates]
         assert merge_windows(context, some, top) == merge_candidates(context, pool, top)
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "unigram"])
+def test_the_best_candidate_of_a_lone_window_is_the_first_of_all(kind):
+    windows = one_window(kind=kind)
+    start, end = (np.random.default_rng(seed).normal(size=(1, windows.lengths[0])).astype(np.float32) for seed in (1, 2))
+    found = best_spans(windows, [0], start, end, answer_length=5, top=4)[0].candidates
+    assert found[0] == next(iter(found)) == max(found, key=lambda one: one.score)
+    assert (len(found), found[-1], found[:2]) == (4, tuple(found)[3], tuple(found)[:2])
+    assert found[1].score > found[2].score
+    assert (hash(found), repr(found)) == (hash(tuple(found)), repr(tuple(found)))

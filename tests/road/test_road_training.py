@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from conftest import made_examples, made_texts, quick_config
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from spantune.data import ReadAs, Span, TextExample, read_examples, write_examples
 from spantune.errors import ConfigError, DataError, EmptyDataError, ModelError, OutputError, RunError, WindowError
@@ -114,6 +115,27 @@ def test_a_threshold_is_tuned_kept_and_told_where_questions_have_no_answer(tmp_p
     assert made.facts.threshold == made.predictor.settings.threshold != 0.0
     assert Reader.load(made.folder).settings.threshold == made.facts.threshold
     assert any("threshold for 'no answer' tuned on the held-out records" in note for note in listener.notes)
+
+
+def test_a_tuned_threshold_chooses_again_without_running_the_model(tmp_path, config):
+    """Previously the held-out records went through the model a second time for it."""
+    write_examples(made_examples(40, unanswerable=0.3), tmp_path / "train.json")
+    write_examples(made_examples(20, seed=5, unanswerable=0.4), tmp_path / "held.json")
+    listener = Listener()
+    calls = []
+    hook = register_module_forward_pre_hook(lambda module, _: calls.append(type(module).__name__))
+    try:
+        made = train_run(
+            [tmp_path / "train.json"], tmp_path / "run", config, eval_data=[tmp_path / "held.json"], watch=listener
+        )
+    finally:
+        hook.remove()
+    assert made.facts.threshold != 0.0
+    steps = next(total for stage, _, total in listener.stages if stage == "training")
+    measured = 4  # untuned, after each of two epochs, tuned: each one batch of 20 windows
+    assert sum(name.endswith("ForQuestionAnswering") for name in calls) == steps + measured
+    again = evaluate_run(tmp_path / "run", [tmp_path / "held.json"])
+    assert {name: again.scores.as_dict()[name] for name in made.facts.scores} == pytest.approx(dict(made.facts.scores))
 
 
 # -- what makes a result worth less is told

@@ -1,13 +1,14 @@
 """In: labelled questions and the answers given. Out: the official SQuAD scores. Does not know: models, thresholds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import compress
 from math import fsum
-from typing import Protocol
+from typing import Protocol, overload
 
 from spantune.data.records import Example
-from spantune.evaluation.metrics import match, prepare
+from spantune.evaluation.metrics import Match, match, prepare
 from spantune.evaluation.pairing import labelled, pair
 
 # References of a question mostly repeat each other and the prediction, so a cache that outlives a few hundred questions
@@ -87,7 +88,7 @@ class Scores:
     has_answer: Group | None
     no_answer: Group | None
     guarded: int
-    per_question: tuple[QuestionScore, ...] = field(repr=False)
+    per_question: Sequence[QuestionScore] = field(repr=False)
 
     def errors(self) -> tuple[QuestionScore, ...]:
         """Give the questions without an exact match, the lowest F1 first, else in the order they were scored."""
@@ -140,40 +141,75 @@ def score_answers(examples: Iterable[Example], answers: Iterable[Answered]) -> S
     """
     scored = labelled(examples, lambda example: example.answers is not None, label="answer label")
     prepare_cached = lru_cache(_CACHED_TEXTS)(prepare)
-    questions = []
+    rows: list[_Row] = []
+    matches: list[Match] = []
     for example, answer in pair(scored, answers):
-        references = tuple(span.text for span in example.answers or ())
-        best = match(answer.text, references, prepare_cached)
-        questions.append(
-            QuestionScore(
-                id=example.id,
-                prediction=answer.text,
-                references=references,
-                exact_match=best.exact_match,
-                f1=best.f1,
-                precision=best.precision,
-                recall=best.recall,
-                guarded=best.guarded,
-            )
-        )
-    return _summary(tuple(questions))
+        text = answer.text
+        references = tuple([span.text for span in example.answers or ()])
+        rows.append((example.id, text, references))
+        matches.append(match(text, references, prepare_cached))
+    return _summary(_PerQuestion(rows, matches))
 
 
-def _summary(questions: tuple[QuestionScore, ...]) -> Scores:
+# An id, what was predicted, the references.
+_Row = tuple[str, str, tuple[str, ...]]
+
+
+class _PerQuestion(Sequence[QuestionScore]):
+    """What each question scored. Its rows are made when they are looked at: mostly the means alone are."""
+
+    __slots__ = ("matches", "rows")
+
+    def __init__(self, rows: Sequence[_Row], matches: Sequence[Match]) -> None:
+        self.rows = rows
+        self.matches = matches
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> QuestionScore: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[QuestionScore, ...]: ...
+    def __getitem__(self, index: int | slice) -> QuestionScore | tuple[QuestionScore, ...]:
+        if isinstance(index, slice):
+            return tuple(map(_question_score, self.rows[index], self.matches[index]))
+        return _question_score(self.rows[index], self.matches[index])
+
+    def __iter__(self) -> Iterator[QuestionScore]:
+        return map(_question_score, self.rows, self.matches)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+def _question_score(row: _Row, found: Match) -> QuestionScore:
+    return QuestionScore(*row, found.exact_match, found.f1, found.precision, found.recall, found.guarded)
+
+
+def _summary(questions: _PerQuestion) -> Scores:
+    matches = questions.matches
+    answerable = [references != () for _, _, references in questions.rows]
     return Scores(
         count=len(questions),
-        exact_match=_percent([q.exact_match for q in questions]),
-        f1=_percent([q.f1 for q in questions]),
-        precision=_percent([q.precision for q in questions]),
-        recall=_percent([q.recall for q in questions]),
-        has_answer=_group([q for q in questions if q.has_answer]),
-        no_answer=_group([q for q in questions if not q.has_answer]),
-        guarded=sum(q.guarded for q in questions),
+        exact_match=_percent([one.exact_match for one in matches]),
+        f1=_percent([one.f1 for one in matches]),
+        precision=_percent([one.precision for one in matches]),
+        recall=_percent([one.recall for one in matches]),
+        has_answer=_group(list(compress(matches, answerable))),
+        no_answer=_group([one for one, has_answer in zip(matches, answerable, strict=True) if not has_answer]),
+        guarded=sum([one.guarded for one in matches]),
         per_question=questions,
     )
 
 
-def _group(questions: Sequence[QuestionScore]) -> Group | None:
+def _group(questions: Sequence[Match]) -> Group | None:
     if not questions:
         return None
     return Group(

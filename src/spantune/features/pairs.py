@@ -44,6 +44,10 @@ class ContextLogits:
     low: int
     reach: int
 
+    def take(self, rows: Integers) -> "ContextLogits":
+        """Some of the rows."""
+        return ContextLogits(self.starts[rows], self.ends[rows], self.inside[rows], self.low, self.reach)
+
 
 def context_logits(context: Integers, start_logits: Floats, end_logits: Floats, answer_length: int) -> ContextLogits:
     """The logits of the context alone. `context`: (B, 2) first and one past the last position; logits: (B, T)."""
@@ -72,6 +76,34 @@ def log_totals(logits: ContextLogits) -> Floats:
         total = np.einsum("bc,bc->b", np.exp(logits.starts - best_start), sums)
         logs: Floats = np.log(total) + best_start[:, 0] + best_end[:, 0]
     return np.where(total > SAFE_SUM, logs, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class BestPairs:
+    """The best pair of each of `B` windows: (B,) scores and token positions.
+
+    `clear`, (B,) bool: it is finite, and no other pair of its window has the same score.
+    """
+
+    scores: Floats
+    firsts: Integers
+    lasts: Integers
+    clear: NDArray[np.bool_]
+
+
+def best_pairs(logits: ContextLogits) -> BestPairs:
+    """The best pair of each row alone, which nothing has to be sorted for. No NaN, no +inf."""
+    width, reach = logits.starts.shape[1], logits.reach
+    best_pair = _sliding_max(logits.ends[:, :width], reach)
+    best_pair += logits.starts
+    rows = np.arange(len(best_pair))
+    firsts = best_pair.argmax(axis=1)
+    pairs = sliding_window_view(logits.ends, reach, axis=1)[rows, firsts]
+    pairs += logits.starts[rows, firsts][:, None]
+    scores = best_pair[rows, firsts]
+    equal = np.count_nonzero(best_pair == scores[:, None], axis=1) + np.count_nonzero(pairs == scores[:, None], axis=1)
+    first = firsts + logits.low
+    return BestPairs(scores, first, first + pairs.argmax(axis=1), (equal == 2) & np.isfinite(scores))
 
 
 def top_pairs(logits: ContextLogits, top: int) -> Pairs:

@@ -12,8 +12,19 @@ from itertools import groupby
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spantune.features.pairs import Floats, Pairs, context_logits, log_totals, top_pairs, try_every_pair
+from spantune.features.pairs import (
+    BestPairs,
+    ContextLogits,
+    Floats,
+    Pairs,
+    best_pairs,
+    context_logits,
+    log_totals,
+    top_pairs,
+    try_every_pair,
+)
 from spantune.features.windows import Integers, Windows
 
 
@@ -61,22 +72,55 @@ def best_spans(
     usual = np.isfinite(totals)
     odd = {int(row): try_every_pair(logits, int(row), top) for row in np.flatnonzero(~usual)}
     logits.starts[~usual] = logits.ends[~usual] = -np.inf
-    found = top_pairs(logits, top)
+    best = best_pairs(logits)
     rows = np.arange(len(indices))
     null_at = windows.null[indices]
     with np.errstate(invalid="ignore"):  # a model that diverged may give inf and -inf
         nulls = start_logits[rows, null_at].astype(np.float64) + end_logits[rows, null_at]
-    batch = _Batch(windows, indices, found)
+    offered = _offered(windows, indices, logits, best, top)
     results = [
-        SpanScores(window, _Candidates(batch, row, count) if count else (), null, total)
-        for row, (window, count, null, total) in enumerate(
-            zip(indices.tolist(), found.counts.tolist(), nulls.tolist(), totals.tolist(), strict=True)
-        )
+        SpanScores(window, candidates, null, total)
+        for window, candidates, null, total in zip(indices.tolist(), offered, nulls.tolist(), totals.tolist(), strict=True)
     ]
     for row, (pairs, total) in odd.items():
         spans = tuple(_Candidates(_Batch(windows, indices[row : row + 1], pairs), 0, int(pairs.counts[0])))
         results[row] = SpanScores(int(indices[row]), spans, float(nulls[row]), total)
     return results
+
+
+def _offered(
+    windows: Windows, indices: Integers, logits: ContextLogits, best: BestPairs, top: int
+) -> list[Sequence[Candidate]]:
+    """The candidates of each row. Only rows whose best pair says all that is likely to be asked keep the logits of the batch.
+
+    Those are the ones of contexts of a single window, which are answered with their batch; others wait for their last window.
+    """
+    bases = windows.bounds[indices]
+    alone = best.clear & ~_shared(windows, indices)
+    firsts, lasts = best.firsts, best.lasts
+    starts = windows.starts[np.where(alone, bases + firsts, 0)].tolist()
+    ends = windows.ends[np.where(alone, bases + lasts, 0)].tolist()
+    made = zip(starts, ends, best.scores.tolist(), indices.tolist(), firsts.tolist(), lasts.tolist(), strict=True)
+    rest = _Rest(windows, indices, logits, top)
+    offered: list[Sequence[Candidate]] = [_BestFirst(one, rest, row) for row, one in enumerate(made)]
+    others = np.flatnonzero(~alone)
+    if len(others):
+        found = top_pairs(logits.take(others), top)
+        batch = _Batch(windows, indices[others], found)
+        for place, (row, count) in enumerate(zip(others.tolist(), found.counts.tolist(), strict=True)):
+            offered[row] = _Candidates(batch, place, count) if count else ()
+    return offered
+
+
+def _shared(windows: Windows, indices: Integers) -> NDArray[np.bool_]:
+    """(B,) whether the context of a window has other windows too: they lie side by side."""
+    example = windows.example
+    own = example[indices]
+    before, after = np.maximum(indices - 1, 0), np.minimum(indices + 1, len(example) - 1)
+    shared: NDArray[np.bool_] = ((example[before] == own) & (before != indices)) | (
+        (example[after] == own) & (after != indices)
+    )
+    return shared
 
 
 def merge_windows(context: str, scores: Sequence[SpanScores], top: int) -> list[Candidate]:
@@ -85,6 +129,11 @@ def merge_windows(context: str, scores: Sequence[SpanScores], top: int) -> list[
     As in `best_spans`' results, each window's candidates are best first.
     """
     if len(scores) == 1:
+        only = scores[0].candidates
+        if top == 1 and isinstance(only, _BestFirst):
+            best = trim(context, only.best)
+            if best.start < best.end:
+                return [best]
         return _distinct(context, _settled(scores[0].candidates), top)
     return _distinct(context, _settled(heapq.merge(*(one.candidates for one in scores), key=_worst_first)), top)
 
@@ -117,7 +166,7 @@ def no_answer_score(scores: Sequence[SpanScores]) -> float:
 
     One window that sees an answer is enough; the others are right to see none.
     """
-    return min(score.null for score in scores)
+    return min([score.null for score in scores])
 
 
 # -- candidates, made when they are looked at --------------------------------------------------------------------------
@@ -128,6 +177,56 @@ class _Batch:
     windows: Windows
     indices: Integers
     pairs: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    windows: Windows
+    indices: Integers
+    logits: ContextLogits
+    top: int
+
+    def of(self, row: int) -> Sequence[Candidate]:
+        at = np.array([row])
+        found = top_pairs(self.logits.take(at), self.top)
+        return _Candidates(_Batch(self.windows, self.indices[at], found), 0, int(found.counts[0]))
+
+
+class _BestFirst(Sequence[Candidate]):
+    """A candidate that has no equal, and the others below it, which are looked for when they are asked for."""
+
+    __slots__ = ("_best", "_rest", "_row")
+
+    def __init__(self, best: tuple[int, int, float, int, int, int], rest: _Rest, row: int) -> None:
+        self._best = best
+        self._rest = rest
+        self._row = row
+
+    @property
+    def best(self) -> Candidate:
+        return Candidate(*self._best)
+
+    def __len__(self) -> int:
+        return len(self._rest.of(self._row))
+
+    @overload
+    def __getitem__(self, index: int) -> Candidate: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Candidate]: ...
+    def __getitem__(self, index: int | slice) -> Candidate | Sequence[Candidate]:
+        return self.best if index == 0 else self._rest.of(self._row)[index]
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return iter(self._rest.of(self._row))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
 
 
 class _Candidates(Sequence[Candidate]):

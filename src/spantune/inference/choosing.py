@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from spantune.features import Candidate, SpanScores, Windows, best_spans, merge_candidates
+from spantune.features import SpanScores, Windows, best_spans
 from spantune.features.scores import WindowScores
-from spantune.features.spans import no_answer_score
+from spantune.features.spans import merge_windows, no_answer_score
 from spantune.inference.answers import Alternative, Answer, Asked, diverged
 from spantune.inference.settings import ReaderSettings
 
@@ -35,13 +35,12 @@ def choose(asked: Asked, scores: Sequence[SpanScores], settings: ReaderSettings,
     Scores that are not numbers, which training that diverged gives while it is measured, make "no answer".
     """
     null = no_answer_score(scores)
-    total = _log_sum_exp([null, *(window.log_total for window in scores)])
-    pool: list[Candidate] = [candidate for window in scores for candidate in window.candidates]
+    total = _log_sum_exp([null, *[window.log_total for window in scores]])
     if not math.isfinite(total):
         return Answer(asked.id, "", 0, 0, 0.0, 0.0, 0.0, NO_SPAN)
-    best = merge_candidates(asked.context, pool, max(top, 1))
+    best = merge_windows(asked.context, scores, max(top, 1))
     alternatives = tuple(
-        Alternative(asked.context[c.start : c.end], c.start, c.end, math.exp(c.score - total), c.score) for c in best
+        [Alternative(asked.context[c.start : c.end], c.start, c.end, math.exp(c.score - total), c.score) for c in best]
     )
     none = math.exp(null - total)
     margin = null - best[0].score if best else NO_SPAN
@@ -69,4 +68,4 @@ def checked(scores: SpanScores) -> SpanScores:
 
 def _log_sum_exp(values: Sequence[float]) -> float:
     highest = max(values)
-    return highest + math.log(sum(math.exp(value - highest) for value in values))
+    return highest + math.log(sum([math.exp(value - highest) for value in values]))

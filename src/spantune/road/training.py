@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +106,10 @@ class _Scene:
     held_windows: Any
     predictor: Any
 
-    def measure(self, stage: str, predictor: Any = None) -> Measured:
+    def measure(self, stage: str) -> Measured:
         """The held-out records, measured with the model as it is now."""
         tick = counter(self.watch, stage, len(self.held_windows))
-        return self.task.measure(predictor or self.predictor, self.held_windows, self.held_out, self.config, tick)
+        return self.task.measure(self.predictor, self.held_windows, self.held_out, self.config, tick)
 
 
 def _set_up(train: Sequence[Any], held_out: Sequence[Any], config: Config, watch: Watch) -> _Scene:
@@ -154,17 +154,16 @@ def _fit(scene: _Scene, checkpoints: Path, *, resume: bool) -> FineTuned:
 
 
 def _final(scene: _Scene) -> tuple[Any, Measured]:
-    """The best epoch's model on the held-out records; with a threshold for "no answer" tuned on them, measured again."""
+    """The best epoch's model on the held-out records; a threshold for "no answer" tuned on them chooses again, unmeasured."""
     measured = scene.measure("measuring the tuned model")
     tuned = scene.task.tuned(scene.predictor, measured)
     if measured.threshold == 0.0:
         return tuned, measured
-    again = scene.measure("measuring with the tuned threshold", tuned)
     scene.watch.note(
         f"threshold for 'no answer' tuned on the held-out records: {measured.threshold:.3f}; their scores are a little "
         "better for it than those of new data will be"
     )
-    return tuned, replace(again, threshold=measured.threshold)
+    return tuned, scene.task.choose_again(scene.held_out, measured)
 
 
 def _both_sides(
