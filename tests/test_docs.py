@@ -13,7 +13,15 @@ from spantune.config import known_keys
 ROOT = Path(__file__).parent.parent
 
 
-PAGES = {"one-datum.md": 40, "data.md": 25, "formats.md": 25, "augmentation.md": 3, "export.md": 5, "performance.md": 1, "coming-from.md": 10}
+PAGES = {
+    "one-datum.md": 40,
+    "data.md": 25,
+    "formats.md": 25,
+    "augmentation.md": 3,
+    "export.md": 5,
+    "performance.md": 1,
+    "coming-from.md": 10,
+}
 """Pages of the documentation, and how many examples each has at least."""
 
 

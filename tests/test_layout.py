@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "runs": {*GROUND, "data", "models", "training"},
     "inference": {*GROUND, "data", "features", "models", "runs"},
     "tasks": {*GROUND, "data", "evaluation", "features", "models", "training", "inference"},
+    "export": {*GROUND, "data", "evaluation", "features", "models", "inference"},
     "road": {
         "errors",
         "wording",
@@ -37,6 +38,7 @@ MAY_IMPORT = {
         "runs",
         "inference",
         "tasks",
+        "export",
     },
 }
 ROOMS = {"cli": set(MAY_IMPORT) | {"cli"}, **{room: allowed | {room} for room, allowed in MAY_IMPORT.items()}}
@@ -53,6 +55,7 @@ DOES_NOT_KNOW = {
     "runs": {"typer", "rich"},
     "inference": {"typer", "starlette", "fastapi"},
     "tasks": {"typer", "rich"},
+    "export": {"typer", "rich"},
     "road": {"typer", "rich"},
     "cli": {"numpy", "torch", "transformers"},
 }

@@ -1,4 +1,4 @@
-"""The pipeline that Transformers removed, against what the real one of 4.57.6 answered (`benchmarks/parity.py` asks it anew)."""
+"""The pipeline that Transformers removed, against what the real one of 4.57.6 answered (see `benchmarks/parity.py`)."""
 
 import json
 import warnings

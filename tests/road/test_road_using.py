@@ -252,7 +252,7 @@ def test_the_context_comes_from_a_file_or_from_standard_input(reader_run, tmp_pa
 def test_a_text_is_classified_without_a_context(classifier_run):
     asked = ask_run(classifier_run, "It speaks of France.")
     assert asked.said.label in {"no", "yes"}
-    assert asked.as_dict(with_trace=True).keys() == {"id", "label", "probability", "probabilities"}
+    assert asked.as_dict(with_trace=True).keys() == {"id", "label", "probability", "probabilities", "backend"}
     with pytest.raises(ConfigError, match="trace of a classified text"):
         asked.trace_text(80, "utf-8")
 
