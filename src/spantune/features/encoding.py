@@ -5,9 +5,8 @@ the same windows as `tokenizer(question, context, truncation="only_second", stri
 but never panics on a stride, and tokenises a context that fifty questions share only once.
 """
 
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,17 +14,9 @@ import numpy as np
 from spantune.config import WindowsConfig
 from spantune.data.records import Example, Span
 from spantune.errors import UnalignedSpanError, WindowError
-from spantune.features.template import TOKENISE_AT_ONCE, Template, fast_backend, pad_id, read_template, tokenise
+from spantune.features.template import TOKENISE_AT_ONCE, Template, fast_backend, pad_id, read_template
+from spantune.features.tokens import TokenBlock, Tokens, ids_of, made_ahead, rust_encodings, token_block
 from spantune.features.windows import Integers, Lost, Windows, joined, smallest
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """One text: token ids, and the code points where each token starts and ends in the original text."""
-
-    ids: Integers
-    starts: Integers
-    ends: Integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,96 +41,162 @@ def encode(examples: Iterable[Example], tokenizer: Any, config: WindowsConfig | 
     """
     config = config or WindowsConfig()
     examples = examples if isinstance(examples, Sequence) else tuple(examples)
-    template = read_template(tokenizer)
+    template, backend = read_template(tokenizer), fast_backend(tokenizer)
     longest_question = room_for_question(config, template)
-    parts = _Parts()
+    parts = _Parts(template)
     cut_questions: list[str] = []
     lost_examples: list[str] = []
-    lost_answers = 0
-    contexts = _tokenise_once(fast_backend(tokenizer), (example.context for example in examples))
-    questions = _tokenise(fast_backend(tokenizer), [example.question for example in examples])
-    for index, (example, context, question) in enumerate(zip(examples, contexts, questions, strict=True)):
-        question_ids = question.ids
-        if len(question_ids) > longest_question:
-            question_ids = question_ids[:longest_question]
-            cut_questions.append(example.id)
-        room = config.length - template.overhead - len(question_ids)
-        labels = token_spans(example, context)
-        cuts = list(_cut(example, context, labels, room, config.stride))
-        held = {span for cut in cuts for span in cut.spans}
-        lost_answers += len(example.answers or ()) - sum(span in held for span in labels)
-        if example.answers and not held:
-            lost_examples.append(example.id)
-        labelled = bool(held) or example.is_impossible
-        parts.add(index, template, question_ids, context, cuts, labelled=labelled)
+    lost_answers = index = 0
+    blocks = [examples[begin : begin + TOKENISE_AT_ONCE] for begin in range(0, len(examples), TOKENISE_AT_ONCE)]
+    for block in made_ahead(blocks, lambda block: _tokenised(backend, block)):
+        contexts = token_block(block.contexts, list(block.places))
+        questions, bounds = ids_of(block.questions)
+        rows = _Rows()
+        for number, example in enumerate(block.examples):
+            begin, end = int(bounds[number]), int(bounds[number + 1])
+            if end - begin > longest_question:
+                end = begin + longest_question
+                cut_questions.append(example.id)
+            place = block.places[example.context]
+            context = contexts.text(place)
+            labels = token_spans(example, context)
+            room = config.length - template.overhead - (end - begin)
+            cuts = list(_cut(example, context, labels, room, config.stride))
+            held = {span for cut in cuts for span in cut.spans}
+            lost_answers += len(example.answers or ()) - sum(span in held for span in labels)
+            if example.answers and not held:
+                lost_examples.append(example.id)
+            rows.add(index, (begin, end), int(contexts.bounds[place]), cuts, labelled=bool(held) or example.is_impossible)
+            index += 1
+        parts.add(rows, questions, contexts)
     lost = Lost(lost_answers, tuple(lost_examples), tuple(cut_questions))
     unanswerable = sum(example.is_impossible for example in examples)
     return replace(parts.join(pad_id(tokenizer)), size=len(examples), unanswerable=unanswerable, lost=lost)
 
 
-class _Parts:
-    """Collects the windows' arrays and joins them once: appending to NumPy arrays would copy them each time."""
+@dataclass(frozen=True, slots=True)
+class _Tokenised:
+    """A block of examples, the encodings of its questions and of its distinct contexts, and the place of each context."""
 
-    def __init__(self) -> None:
+    examples: Sequence[Example]
+    questions: list[Any]
+    contexts: list[Any]
+    places: dict[str, int]
+
+
+def _tokenised(backend: Any, examples: Sequence[Example]) -> _Tokenised:
+    distinct = dict.fromkeys(example.context for example in examples)
+    contexts = rust_encodings(backend, distinct)
+    questions = rust_encodings(backend, [example.question for example in examples])
+    return _Tokenised(examples, questions, contexts, {text: place for place, text in enumerate(distinct)})
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The windows of a block of examples, as numbers: what to take from where, before any token is copied."""
+
+    questions: list[tuple[int, int]] = field(default_factory=list)
+    contexts: list[tuple[int, int]] = field(default_factory=list)
+    examples: list[tuple[int, bool]] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    span_counts: list[int] = field(default_factory=list)
+
+    def add(self, index: int, question: tuple[int, int], base: int, cuts: Sequence[_Cut], *, labelled: bool) -> None:
+        """Append the windows of one example, whose context begins at `base`. A span of -1 stands for the null position."""
+        head = question[1] - question[0]
+        for cut in cuts:
+            self.questions.append(question)
+            self.contexts.append((base + cut.first, base + cut.last))
+            self.examples.append((index, cut.unclear))
+            inside = [(head + first - cut.first, head + last - cut.first) for first, last in cut.spans]
+            spans = (inside or [(-1, -1)]) if labelled else []
+            self.spans += spans
+            self.span_counts.append(len(spans))
+
+
+class _Parts:
+    """Collects the windows' arrays, block by block, and joins them once: appending to arrays would copy them each time."""
+
+    def __init__(self, template: Template) -> None:
+        self.template = template
         self.ids: list[Integers] = []
         self.types: list[Integers] = []
         self.starts: list[Integers] = []
         self.ends: list[Integers] = []
-        self.rows: list[tuple[int, int, int, int, bool]] = []
-        self.spans: list[tuple[int, int]] = []
-        self.span_counts: list[int] = []
+        self.lengths: list[Integers] = []
+        self.rows: list[Integers] = []
+        self.spans: list[Integers] = []
+        self.span_counts: list[Integers] = []
 
-    def add(
-        self,
-        index: int,
-        template: Template,
-        question: Integers,
-        context: Tokens,
-        cuts: Sequence[_Cut],
-        *,
-        labelled: bool,
-    ) -> None:
-        """Append the windows of one example."""
-        head = np.concatenate((template.prefix, question, template.middle)).astype(np.int32)
-        tail = np.array(template.suffix, dtype=np.int32)
-        before, of_question, between, of_context, after = template.types
-        head_types = np.concatenate((before, np.full(len(question), of_question), between)).astype(np.int8)
-        tail_types = np.array(after, dtype=np.int8)
-        no_head, no_tail = np.zeros(len(head), dtype=np.int32), np.zeros(len(tail), dtype=np.int32)
-        for cut in cuts:
-            tokens = slice(cut.first, cut.last)
-            size = cut.last - cut.first
-            self.ids += (head, context.ids[tokens], tail)
-            self.types += (head_types, np.full(size, of_context, dtype=np.int8), tail_types)
-            self.starts += (no_head, context.starts[tokens], no_tail)
-            self.ends += (no_head, context.ends[tokens], no_tail)
-            begin, stop = len(head), len(head) + size
-            null = template.null_at if template.null_in_prefix else stop + template.null_at
-            self.rows.append((begin, stop, null, index, cut.unclear))
-            inside = [(begin + first - cut.first, begin + last - cut.first) for first, last in cut.spans]
-            spans = (inside or [(null, null)]) if labelled else []
-            self.spans += spans
-            self.span_counts.append(len(spans))
+    def add(self, rows: _Rows, questions: Integers, contexts: TokenBlock) -> None:
+        """Fill the windows of a block: special tokens by their places, questions and contexts by one copy each."""
+        asked = np.array(rows.questions, dtype=np.int64).reshape(-1, 2)
+        shown = np.array(rows.contexts, dtype=np.int64).reshape(-1, 2)
+        template = self.template
+        before, middle, after = len(template.prefix), len(template.middle), len(template.suffix)
+        begins = before + (asked[:, 1] - asked[:, 0]) + middle
+        stops = begins + (shown[:, 1] - shown[:, 0])
+        lengths = stops + after
+        bases = np.cumsum(lengths) - lengths
+        ids, types = np.empty(int(lengths.sum()), dtype=np.int32), np.empty(int(lengths.sum()), dtype=np.int8)
+        starts, ends = np.zeros((2, len(ids)), dtype=np.int32)
+        of_prefix, of_question, of_middle, of_context, of_suffix = template.types
+        for tokens, segments, places in (
+            (template.prefix, of_prefix, bases),
+            (template.middle, of_middle, bases + begins - middle),
+            (template.suffix, of_suffix, bases + stops),
+        ):
+            for offset, (token, segment) in enumerate(zip(tokens, segments, strict=True)):
+                ids[places + offset], types[places + offset] = token, segment
+        target, source = _runs(bases + before, asked)
+        ids[target], types[target] = questions[source], of_question
+        target, source = _runs(bases + begins, shown)
+        ids[target], types[target] = contexts.ids[source], of_context
+        starts[target], ends[target] = contexts.starts[source], contexts.ends[source]
+        null = np.full(len(stops), template.null_at) if template.null_in_prefix else stops + template.null_at
+        examples = np.array(rows.examples, dtype=np.int64).reshape(-1, 2)
+        counts = np.array(rows.span_counts, dtype=np.int64)
+        spans = np.array(rows.spans, dtype=np.int64).reshape(-1, 2)
+        owner = np.repeat(np.arange(len(counts)), counts)
+        spans = np.where(spans < 0, null[owner][:, None], spans + (before + middle))
+        self.ids.append(smallest(ids))
+        self.types.append(types)
+        self.starts.append(smallest(starts))
+        self.ends.append(smallest(ends))
+        self.lengths.append(lengths)
+        self.rows.append(np.column_stack((begins, stops, null, examples)).astype(np.int32))
+        self.spans.append(spans.astype(np.int32))
+        self.span_counts.append(counts)
 
     def join(self, pad_id: int) -> Windows:
         """The flat arrays of everything added; the caller fills in the counts."""
-        rows = np.array(self.rows, dtype=np.int32).reshape(-1, 5)
-        lengths = [len(a) + len(b) + len(c) for a, b, c in _triples(self.ids)]
+        rows = joined(self.rows).astype(np.int32).reshape(-1, 5)
         return Windows(
             input_ids=smallest(joined(self.ids)),
             token_types=joined(self.types).astype(np.int8),
             starts=smallest(joined(self.starts)),
             ends=smallest(joined(self.ends)),
-            bounds=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+            bounds=np.concatenate(([0], np.cumsum(joined(self.lengths)))).astype(np.int64),
             context=rows[:, :2],
             null=rows[:, 2],
             example=rows[:, 3],
             unclear=rows[:, 4].astype(bool),
-            spans=np.array(self.spans, dtype=np.int32).reshape(-1, 2),
-            span_bounds=np.concatenate(([0], np.cumsum(self.span_counts))).astype(np.int64),
+            spans=joined(self.spans).astype(np.int32).reshape(-1, 2),
+            span_bounds=np.concatenate(([0], np.cumsum(joined(self.span_counts)))).astype(np.int64),
             pad_id=pad_id,
             size=0,
         )
+
+
+def _runs(targets: Integers, sources: Integers) -> tuple[Integers, Integers]:
+    """Where to copy to and from: for each row, `sources[row, 0]` up to `sources[row, 1]` to `targets[row]` and on.
+
+    >>> [found.tolist() for found in _runs(np.array([5, 9]), np.array([[0, 2], [7, 8]]))]
+    [[5, 6, 9], [0, 1, 7]]
+    """
+    lengths = sources[:, 1] - sources[:, 0]
+    inside = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return inside + np.repeat(targets, lengths), inside + np.repeat(sources[:, 0], lengths)
 
 
 def room_for_question(config: WindowsConfig, template: Template) -> int:
@@ -166,8 +223,8 @@ def token_spans(example: Example, context: Tokens) -> tuple[tuple[int, int], ...
         start = _aligned_start(answer, example)
         begin = start + len(answer.text) - len(answer.text.lstrip())
         end = start + len(answer.text.rstrip())
-        first = int(np.searchsorted(context.ends, begin, side="right"))
-        last = int(np.searchsorted(context.starts, end, side="left")) - 1
+        first = int(context.ends.searchsorted(begin, side="right"))
+        last = int(context.starts.searchsorted(end, side="left")) - 1
         if begin < end and first <= last:
             spans.append((first, last))
     return tuple(spans)
@@ -209,51 +266,3 @@ def _shows(
         return True
     seen = text[context.starts[first] : context.ends[last - 1]] if first < last else ""
     return any(answer in seen for answer in answers)
-
-
-def _tokenise_once(backend: Any, texts: Iterable[str]) -> Iterator[Tokens]:
-    """Like `_tokenise`, but a text equal to one of its near neighbours is not tokenised again."""
-    block: list[str] = []
-    for text in texts:
-        block.append(text)
-        if len(block) == TOKENISE_AT_ONCE:
-            yield from distinct_tokens(backend, block)
-            block = []
-    yield from distinct_tokens(backend, block)
-
-
-def distinct_tokens(backend: Any, texts: Sequence[str]) -> Iterator[Tokens]:
-    """The tokens of each text; equal ones are tokenised once."""
-    distinct = tuple(dict.fromkeys(texts))
-    known = dict(zip(distinct, _tokenise(backend, distinct), strict=True))
-    return (known[text] for text in texts)
-
-
-def _tokenise(backend: Any, texts: Sequence[str]) -> Iterator[Tokens]:
-    return (_tokens(encoding, text) for encoding, text in zip(tokenise(backend, texts), texts, strict=True))
-
-
-def _tokens(encoding: Any, text: str) -> Tokens:
-    offsets = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
-    # A token without text of its own (an added space marker, say) must not break the order that searchsorted needs.
-    starts, ends = np.maximum.accumulate(offsets[:, 0]), np.maximum.accumulate(offsets[:, 1])
-    if not text.isascii():
-        _take_marks(text, starts, ends)
-    return Tokens(np.array(encoding.ids, dtype=np.int32), starts, ends)
-
-
-def _take_marks(text: str, starts: Integers, ends: Integers) -> None:
-    """Move `ends`, in place, over combining marks that belong to no token, so that an answer is quoted with its last mark.
-
-    Uncased BERT tokenizers drop accents that stand alone, and with them many vowel signs of Hindi and points of Arabic.
-    """
-    following = np.append(starts[1:], len(text))
-    for token in np.flatnonzero(following > ends):
-        end, limit = int(ends[token]), int(following[token])
-        while end < limit and unicodedata.category(text[end]).startswith("M"):
-            end += 1
-        ends[token] = end
-
-
-def _triples(arrays: Sequence[Integers]) -> Iterator[tuple[Integers, Integers, Integers]]:
-    return zip(arrays[::3], arrays[1::3], arrays[2::3], strict=True)

@@ -19,8 +19,9 @@ from spantune.data.statistics import TokenMeasures, WindowRow
 from spantune.data.statistics.distributions import distribution
 from spantune.errors import WindowError
 from spantune.features.advice import advise, advise_on_texts, answer_limit, fitting_stride
-from spantune.features.encoding import distinct_tokens, room_for_question, token_spans
+from spantune.features.encoding import room_for_question, token_spans
 from spantune.features.template import TOKENISE_AT_ONCE, Template, fast_backend, read_template, tokenise
+from spantune.features.tokens import distinct_tokens
 from spantune.features.windows import Integers
 
 LENGTHS = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
