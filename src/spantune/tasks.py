@@ -7,22 +7,22 @@ done with records, the road asks the row for it.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from spantune.config import Config
 from spantune.data import Record
-from spantune.errors import DataError
+from spantune.errors import ConfigError, DataError
 from spantune.evaluation import LabelScores, Scores, best_threshold, score_answers, score_labels
 from spantune.features import SpanScores, Windows, encode, encode_texts, select_windows
 from spantune.features.batches import collate_spans
-from spantune.inference import Answer, Classifier, Prediction, Reader
-from spantune.inference.reader import ReaderSettings
-from spantune.models import load_classifier, load_reader, score_texts, score_windows
-from spantune.training import Held, class_losses, span_accuracy, span_losses
-from spantune.training.fine_tuning import longest_answer
+from spantune.inference import Answer, Prediction, ReaderSettings
+from spantune.inference.backends import AUTO, TORCH, open_with, require_torch
+
+if TYPE_CHECKING:
+    from spantune.inference import Classifier, Reader
+    from spantune.training import Held
 
 Tick = Callable[[int], None]
 Say = Callable[[str], None]
@@ -34,7 +34,7 @@ UNKNOWN_CLASS = -1  # target of a held-out text whose label is none of the model
 class Measured:
     """Held-out data, measured: what training wants to know, the whole scores, and the predictions they come from."""
 
-    held: Held
+    held: "Held"
     scores: Scores | LabelScores
     predictions: tuple[Any, ...]
     threshold: float = 0.0
@@ -54,7 +54,7 @@ class Task:
     load_model: Callable[[Config, Sequence[Record]], Any]
     encode: Callable[[Sequence[Record], Any, Any, Config], Windows]
     predictor: Callable[[Any, Any, Config, Windows], Any]
-    open: Callable[[Path], Any]
+    open: Callable[[Path, str], Any]
     predict: Callable[[Any, Iterable[Any], Tick | None, Say | None], Iterator[Any]]
     measure: Callable[[Any, Windows, Sequence[Record], Config, Tick | None], Measured]
     score: Callable[[Sequence[Any], Iterable[Any]], Scores | LabelScores]
@@ -67,6 +67,8 @@ class Task:
 
 
 def _load_reader(config: Config, _: Sequence[Record]) -> Any:
+    from spantune.models import load_reader
+
     return load_reader(config.model, config.training.seed)
 
 
@@ -74,7 +76,10 @@ def _encode_questions(records: Sequence[Any], tokenizer: Any, _: Any, config: Co
     return encode(records, tokenizer, config.windows)
 
 
-def _reader(model: Any, tokenizer: Any, config: Config, train: Windows) -> Reader:
+def _reader(model: Any, tokenizer: Any, config: Config, train: Windows) -> "Reader":
+    from spantune.inference import Reader
+    from spantune.training.fine_tuning import longest_answer
+
     settings = ReaderSettings(
         windows=config.windows,
         answer_length=config.windows.answer_length or longest_answer(train),
@@ -83,16 +88,21 @@ def _reader(model: Any, tokenizer: Any, config: Config, train: Windows) -> Reade
     return Reader(model, tokenizer, settings)
 
 
-def _answer(reader: Reader, records: Iterable[Any], tick: Tick | None, say: Say | None) -> Iterator[Answer]:
+def _answer(reader: "Reader", records: Iterable[Any], tick: Tick | None, say: Say | None) -> Iterator[Answer]:
     return reader.answer_many(records, progress=tick, say=say)
 
 
-def _measure_answers(reader: Reader, windows: Windows, records: Sequence[Any], config: Config, tick: Tick | None) -> Measured:
+def _measure_answers(reader: "Reader", windows: Windows, records: Sequence[Any], config: Config, tick: Tick | None) -> Measured:
     """One forward pass gives all of it: loss and token-span accuracy of the windows, answers and scores of the questions.
 
     Loss and accuracy are taken over the windows that training would choose, so that the two losses can be compared. A
     question is answered as soon as its last window is scored, so that beside the answers next to nothing is kept.
     """
+    import torch
+
+    from spantune.models import score_windows
+    from spantune.training import Held, span_accuracy, span_losses
+
     compared = np.zeros(len(windows), dtype=bool)
     compared[select_windows(windows, config.training.negatives, config.training.seed).indices] = True
     missing = np.bincount(windows.example, minlength=windows.size).tolist()
@@ -122,7 +132,7 @@ def _measure_answers(reader: Reader, windows: Windows, records: Sequence[Any], c
     return Measured(held, scored, tuple(answers), threshold)
 
 
-def _threshold(reader: Reader, records: Sequence[Any], answers: Sequence[Answer]) -> float:
+def _threshold(reader: "Reader", records: Sequence[Any], answers: Sequence[Answer]) -> float:
     """The threshold for "no answer" that gives these records the best F1, when they hold both kinds of question."""
     answerable = [not record.is_impossible for record in records]
     scores = {answer.no_answer_score for answer in answers}
@@ -133,7 +143,7 @@ def _threshold(reader: Reader, records: Sequence[Any], answers: Sequence[Answer]
     return best_threshold([answer.no_answer_score for answer in answers], f1, answerable).value
 
 
-def _with_threshold(reader: Reader, measured: Measured) -> Reader:
+def _with_threshold(reader: "Reader", measured: Measured) -> "Reader":
     return reader.with_threshold(measured.threshold)
 
 
@@ -171,6 +181,8 @@ def _load_classifier(config: Config, train: Sequence[Any]) -> Any:
             expected="at least two",
             next_move="check which column holds the labels with spantune check",
         )
+    from spantune.models import load_classifier
+
     return load_classifier(config.model, labels, config.training.seed)
 
 
@@ -182,15 +194,37 @@ def _encode_labelled(records: Sequence[Any], tokenizer: Any, model: Any, config:
     return encode_texts(records, tokenizer, config.windows, classes)
 
 
-def _classifier(model: Any, tokenizer: Any, config: Config, _: Windows) -> Classifier:
+def _classifier(model: Any, tokenizer: Any, config: Config, _: Windows) -> "Classifier":
+    from spantune.inference import Classifier
+
     return Classifier(model, tokenizer, config.windows)
 
 
-def _label(classifier: Classifier, records: Iterable[Any], tick: Tick | None, say: Say | None) -> Iterator[Prediction]:
+def _open_classifier(run: Path, backend: str = AUTO) -> "Classifier":
+    if backend not in (AUTO, TORCH):
+        raise ConfigError(
+            f"the backend {backend!r} for a run that classifies",
+            expected="torch: only readers are exported",
+            next_move="leave --backend away",
+        )
+    require_torch(run)
+    from spantune.inference import Classifier
+
+    return Classifier.load(run)
+
+
+def _label(classifier: "Classifier", records: Iterable[Any], tick: Tick | None, say: Say | None) -> Iterator[Prediction]:
     return classifier.predict_many(records, progress=tick, say=say)
 
 
-def _measure_labels(classifier: Classifier, windows: Windows, records: Sequence[Any], _: Config, tick: Tick | None) -> Measured:
+def _measure_labels(
+    classifier: "Classifier", windows: Windows, records: Sequence[Any], _: Config, tick: Tick | None
+) -> Measured:
+    import torch
+
+    from spantune.models import score_texts
+    from spantune.training import Held, class_losses
+
     assert windows.targets is not None  # encoded with the model's classes
     logits = np.zeros((len(windows), len(classifier.labels)), dtype=np.float32)
     for batch in score_texts(classifier.model, windows, tick):
@@ -203,7 +237,7 @@ def _measure_labels(classifier: Classifier, windows: Windows, records: Sequence[
     return Measured(Held(loss, {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}), scores, predictions)
 
 
-def _unchanged(classifier: Classifier, _: Measured) -> Classifier:
+def _unchanged(classifier: "Classifier", _: Measured) -> "Classifier":
     return classifier
 
 
@@ -227,7 +261,7 @@ TASKS: Mapping[str, Task] = {
         load_model=_load_reader,
         encode=_encode_questions,
         predictor=_reader,
-        open=Reader.load,
+        open=open_with,
         predict=_answer,
         measure=_measure_answers,
         score=score_answers,
@@ -242,7 +276,7 @@ TASKS: Mapping[str, Task] = {
         load_model=_load_classifier,
         encode=_encode_labelled,
         predictor=_classifier,
-        open=Classifier.load,
+        open=_open_classifier,
         predict=_label,
         measure=_measure_labels,
         score=score_labels,

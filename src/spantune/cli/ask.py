@@ -24,6 +24,9 @@ def command(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the trace as a web page that needs nothing else.")
     ] = None,
+    backend: Annotated[
+        str, typer.Option("--backend", metavar="NAME", help="auto, torch, or the exported model: onnx, openvino.")
+    ] = "auto",
     json: options.AsJson = False,
 ) -> None:
     """Ask a run one question about a context, or let it classify a text.
@@ -37,7 +40,7 @@ def command(
         raise typer.BadParameter(f"{dash!r} after the question; give a context as --context TEXT, --context-file FILE or -")
     if dash and context_file:
         raise typer.BadParameter("two contexts: a file and standard input; give one of them")
-    asked = spantune.ask_run(run, question, context=context, context_file=context_file or dash, top=top)
+    asked = spantune.ask_run(run, question, context=context, context_file=context_file or dash, top=top, backend=backend)
     show.result(asked.as_dict(trace), as_json=json, text=lambda: show.asked(asked, trace=trace, top=top))
     if html is not None:
         show.note(f"the trace is in {asked.write_html(html)}")

@@ -19,6 +19,9 @@ def command(
     shape: options.Shape = None,
     columns: options.Columns = None,
     encoding: options.Encoding = None,
+    backend: Annotated[
+        str, typer.Option("--backend", metavar="NAME", help="auto, torch, or the exported model: onnx, openvino.")
+    ] = "auto",
     json: options.AsJson = False,
 ) -> None:
     """Answer every question of a file, in its order, with its ids.
@@ -28,5 +31,6 @@ def command(
     120 predictions in answers.jsonl
     """
     with Terminal(quiet=json) as watch:
-        count = spantune.predict_file(run, data, out, read_as=options.read_as(shape, columns, encoding), watch=watch)
+        read_as = options.read_as(shape, columns, encoding)
+        count = spantune.predict_file(run, data, out, read_as=read_as, backend=backend, watch=watch)
     show.result({"predictions": count, "out": str(out)}, as_json=json, text=lambda: show.line(f"{count} predictions in {out}"))

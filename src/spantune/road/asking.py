@@ -3,29 +3,33 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spantune.data import write_text
 from spantune.errors import ConfigError, MissingDataError, UnreadableDataError
 from spantune.inference import Answer, Prediction, Trace, trace_html, trace_text
-from spantune.road.training import Trained
+from spantune.inference.backends import AUTO, TORCH, backend_of
 from spantune.runs import read_facts
 from spantune.tasks import TASKS
+
+if TYPE_CHECKING:
+    from spantune.road.training import Trained
 
 STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a run said to one question (with the trace of it) or to one text (without one)."""
+    """What a run said to one question (with the trace of it) or to one text (without one), and what it computed with."""
 
     said: Answer | Prediction
     context: str
     trace: Trace | None
+    backend: str = TORCH
 
     def as_dict(self, with_trace: bool = False) -> dict[str, Any]:
         """The answer or prediction as JSON can carry it, with its trace if wanted."""
-        found = self.said.as_dict()
+        found = {**self.said.as_dict(), "backend": self.backend}
         return {**found, "trace": self.trace.as_dict()} if with_trace and self.trace else found
 
     def trace_text(self, width: int, encoding: str | None) -> str:
@@ -54,10 +58,12 @@ def ask_run(
     context: str | None = None,
     context_file: str | Path | None = None,
     top: int = 1,
+    backend: str = AUTO,
 ) -> Asked:
     """Ask a finished run one question about a context, given as text, as a file, or as "-" for standard input.
 
-    A run that classifies takes the question as its text and no context. Raises `ConfigError` when the context is missing or
+    A run that classifies takes the question as its text and no context. `backend` is what computes, one of
+    `inference.backends.BACKENDS`; for errors, see `open_with` there. Raises `ConfigError` when the context is missing or
     given twice, `DataError` for an empty question or context, `QuestionTooLongError` for a question that fills the window.
     """
     facts = read_facts(run)
@@ -69,15 +75,15 @@ def ask_run(
             expected="one of --context TEXT, --context-file FILE or - (standard input)" if wanted else "none, only a text",
             next_move="give the text that the answer is in" if wanted else "leave the context away",
         )
-    predictor = TASKS[facts.task].open(Path(run))
+    predictor = TASKS[facts.task].open(Path(run), backend)
     if not wanted:
         return Asked(predictor.predict(question), "", None)
     text = context if context is not None else _read_text(str(context_file))
     trace = predictor.trace(question, text, max(top, 1))
-    return Asked(trace.answer, text, trace)
+    return Asked(trace.answer, text, trace, backend_of(predictor))
 
 
-def worth_asking(trained: Trained) -> Any:
+def worth_asking(trained: "Trained") -> Any:
     """A held-out question that the reader answers right, with a short context, so that its trace fits on a screen.
 
     The one with the shortest context where no answer is right. For a run that answers questions.

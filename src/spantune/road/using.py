@@ -10,6 +10,7 @@ from spantune.data import LeakReport, ReadAs, read_files, write_text
 from spantune.data.atomic import write_lines
 from spantune.errors import EmptyDataError, RunError
 from spantune.evaluation import LabelScores, Scores
+from spantune.inference.backends import AUTO
 from spantune.road.matching import labelled_only, same_task, without_touched
 from spantune.road.targets import check_target
 from spantune.road.watch import Silent, Watch, counter, working
@@ -75,7 +76,7 @@ def evaluate_run(
         watch.note(f"{left_out} of {dataset.read} records cannot be scored (spantune check tells which); they are left out")
     task = TASKS[facts.task]
     with working(watch, "loading the model"):
-        predictor = task.open(Path(run))
+        predictor = task.open(Path(run), AUTO)
     tick = counter(watch, "evaluating", len(records))
     predictions = tuple(task.predict(predictor, records, tick, watch.warn))
     untouched = without_touched(task, records, predictions, leaks)
@@ -97,12 +98,19 @@ def _known(run: str | Path, records: Sequence[Any], watch: Watch) -> LeakReport:
 
 
 def predict_file(
-    run: str | Path, data: str | Path, out: str | Path, *, read_as: ReadAs | None = None, watch: Watch | None = None
+    run: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    read_as: ReadAs | None = None,
+    backend: str = AUTO,
+    watch: Watch | None = None,
 ) -> int:
     """Answer every question (or label every text) of a file: JSONL, in the order of the file, ids kept. Gives their number.
 
     Labels are not looked at, not even wrong ones. The output is written whole or not at all. Raises `RunError` when the file
-    is for another task than the run, `ConfigError` when `out` is the file itself.
+    is for another task than the run, `ConfigError` when `out` is the file itself; for `backend` and its errors see
+    `inference.backends.open_with`.
     """
     watch = watch or Silent()
     facts = read_facts(run)
@@ -122,7 +130,7 @@ def predict_file(
         )
     task = TASKS[facts.task]
     with working(watch, "loading the model"):
-        predictor = task.open(Path(run))
+        predictor = task.open(Path(run), backend)
     tick = counter(watch, "predicting", len(records))
     predictions = task.predict(predictor, records, tick, watch.warn)
     return write_lines(out, (json.dumps(one.as_dict(), ensure_ascii=False) for one in predictions))

@@ -5,39 +5,26 @@ import json
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from spantune.config import Config
-from spantune.data import LeakReport, Record, Sketch, find_leaks_in_sketch, fingerprint, sketch
-from spantune.errors import DataError, OutputError, RunError
-from spantune.models import load_tokenizer, open_classifier, open_reader
+from spantune.data import Record, fingerprint, sketch
+from spantune.errors import OutputError, RunError
 from spantune.models.loading import quiet
 from spantune.runs.card import CardFacts, model_card
 from spantune.runs.facts import Provenance, RunFacts, installed_versions
+from spantune.runs.reading import CHECKPOINTS, FACTS, HISTORY, SKETCH
 from spantune.training import FineTuned, History, last_checkpoint
 from spantune.training.curves import save_curves
 
-FACTS, HISTORY, CURVES, CARD, SKETCH = "spantune.json", "history.json", "curves.png", "README.md", "trained-on.sketch"
-CHECKPOINTS, STARTED_WITH = "checkpoints", "started-with.json"
+CURVES, CARD, STARTED_WITH = "curves.png", "README.md", "started-with.json"
 STAGING = ".staging-"
 MOVING_IN = "moving-in.txt"
 LOGS = "runs"  # where the Trainer's TensorBoard integration writes, and where the Hub looks for its logs
-OPENERS = {"answer": open_reader, "classify": open_classifier}
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A finished run, loaded: the model in evaluation mode, its tokenizer, its facts and its history."""
-
-    folder: Path
-    model: Any
-    tokenizer: Any
-    facts: RunFacts
-    history: History
 
 
 def claim_folder(folder: Path | str, *, resume: bool = False) -> Path:
@@ -116,61 +103,6 @@ def save_run(
     return folder
 
 
-def load_run(folder: Path | str, task: str | None = None) -> Run:
-    """Load a finished run and verify that it is whole.
-
-    Raises `RunError` when the folder is missing, unfinished, of another task than `task`, or its weights are damaged;
-    `ModelError` when weights are missing.
-    """
-    folder = Path(folder)
-    facts = read_facts(folder)
-    if task is not None and facts.task != task:
-        raise RunError(
-            f"{folder} is a run of the task {facts.task!r}",
-            expected=f"a run of the task {task!r}",
-            next_move="give a folder that was trained for it",
-        )
-    with _damage_told(folder):
-        for weights in sorted(folder.glob("*.safetensors")):
-            with safe_open(weights, "np") as handle:
-                handle.keys()
-        history = History.from_dict(json.loads((folder / HISTORY).read_text(encoding="utf-8")))
-    model = OPENERS[facts.task](str(folder))
-    return Run(folder, model, load_tokenizer(str(folder)), facts, history)
-
-
-def read_facts(folder: Path | str) -> RunFacts:
-    """The facts of a finished run, without its weights. Raises `RunError` for a folder that is not one."""
-    folder = Path(folder)
-    file = folder / FACTS
-    if not file.is_file():
-        interrupted = (folder / CHECKPOINTS).is_dir()
-        raise RunError(
-            f"{folder} is {'an interrupted run' if interrupted else 'not a run folder' if folder.is_dir() else 'not there'}",
-            expected=f"the folder of a finished run, with {FACTS} in it",
-            next_move="finish it with spantune train … --resume"
-            if interrupted
-            else "give the --out folder of a spantune train command",
-        )
-    with _damage_told(folder):
-        text = file.read_text(encoding="utf-8")
-    return RunFacts.from_json(text, str(file))
-
-
-def known_from_training(folder: Path | str, records: Sequence[Record]) -> LeakReport:
-    """What the data that the run was trained on has in common with `records`, from the sketch that the run keeps of it.
-
-    Raises `RunError` when there is no sketch, or one that this version cannot read.
-    """
-    with _damage_told(Path(folder)):
-        content = (Path(folder) / SKETCH).read_bytes()
-    try:
-        kept = Sketch.from_bytes(content)
-    except DataError as error:
-        raise RunError(f"{Path(folder) / SKETCH}: {error.found}", expected=error.expected, next_move=error.next_move) from None
-    return find_leaks_in_sketch(records, kept)
-
-
 @contextlib.contextmanager
 def written(folder: Path) -> Iterator[None]:
     """Whatever goes wrong while a folder is written, told as `OutputError`; safetensors has its own name for a full disk."""
@@ -235,18 +167,6 @@ def _moving_in(folder: Path) -> list[str]:
 def _ours(checkpoints: Path) -> bool:
     """Checkpoints that may be gone on from, or removed when none of them is whole: not those of some other program."""
     return checkpoints.is_dir() and ((checkpoints / STARTED_WITH).is_file() or not any(checkpoints.iterdir()))
-
-
-@contextlib.contextmanager
-def _damage_told(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, SafetensorError) as error:
-        raise RunError(
-            f"{folder} is damaged: {str(error).splitlines()[0]}",
-            expected="the folder as spantune train wrote it",
-            next_move="restore it from a copy, or train again",
-        ) from error
 
 
 def _facts(model: Any, config: Config, result: FineTuned, provenance: Provenance) -> RunFacts:

@@ -3,24 +3,41 @@
 In: a model, its training windows, a TrainingConfig, and a callable that measures held-out data.
 Out: the fine-tuned model, its history, the settings as they were resolved; checkpoints to resume from.
 Does not know: files of data, tokenizers, how answers are scored.
+
+A part is imported when one of its names is first asked for: who reads a history does not wait for the Trainer.
 """
 
-from spantune.training.defaults import Choice, resolve_training
-from spantune.training.fine_tuning import FineTuned, Held, fine_tune, last_checkpoint, remove_broken_checkpoints
-from spantune.training.history import Epoch, History
-from spantune.training.losses import class_losses, span_accuracy, span_losses
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "Choice",
-    "Epoch",
-    "FineTuned",
-    "Held",
-    "History",
-    "class_losses",
-    "fine_tune",
-    "last_checkpoint",
-    "remove_broken_checkpoints",
-    "resolve_training",
-    "span_accuracy",
-    "span_losses",
-]
+if TYPE_CHECKING:
+    from spantune.training.defaults import Choice as Choice
+    from spantune.training.defaults import resolve_training as resolve_training
+    from spantune.training.fine_tuning import FineTuned as FineTuned
+    from spantune.training.fine_tuning import Held as Held
+    from spantune.training.fine_tuning import fine_tune as fine_tune
+    from spantune.training.fine_tuning import last_checkpoint as last_checkpoint
+    from spantune.training.fine_tuning import remove_broken_checkpoints as remove_broken_checkpoints
+    from spantune.training.history import Epoch as Epoch
+    from spantune.training.history import History as History
+    from spantune.training.losses import class_losses as class_losses
+    from spantune.training.losses import span_accuracy as span_accuracy
+    from spantune.training.losses import span_losses as span_losses
+
+_PARTS = {
+    "defaults": ("Choice", "resolve_training"),
+    "fine_tuning": ("FineTuned", "Held", "fine_tune", "last_checkpoint", "remove_broken_checkpoints"),
+    "history": ("Epoch", "History"),
+    "losses": ("class_losses", "span_accuracy", "span_losses"),
+}
+_PART_OF = {name: part for part, names in _PARTS.items() for name in names}
+
+__all__ = sorted(_PART_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PART_OF:
+        raise AttributeError(f"module 'spantune.training' has no attribute {name!r}")
+    value = getattr(import_module(f"spantune.training.{_PART_OF[name]}"), name)
+    globals()[name] = value
+    return value

@@ -44,17 +44,18 @@ def asdict_of(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
-def read_export(folder: Path | str) -> tuple[Path, ExportedFolder]:
+def read_export(folder: Path | str, format: str = "onnx") -> tuple[Path, ExportedFolder]:
     """The folder that holds `export.json`, which is `folder` or its `exported`, and what stands in it.
 
-    Raises `RunError` where there is none, or a file is missing or is not the one that was written.
+    Raises `RunError` where there is none, and then tells how to make one of `format`; also when a file is missing or is not
+    the one that was written.
     """
     home = next((one for one in (Path(folder), Path(folder) / EXPORTED) if (one / EXPORT).is_file()), None)
     if home is None:
         raise RunError(
             f"{folder} holds no exported model",
             expected=f"a run folder with {EXPORTED}/{EXPORT} in it, or that folder itself",
-            next_move=f"spantune export {folder} --format onnx --data held-out.json",
+            next_move=f"spantune export {folder} --format {format} --data held-out.json",
         )
     try:
         record = json.loads((home / EXPORT).read_text(encoding="utf-8"))

@@ -1,0 +1,104 @@
+"""The folder of a run, read: its facts alone, which takes neither PyTorch nor Transformers, or the whole of it."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+
+from spantune.data import LeakReport, Record
+from spantune.errors import DataError, RunError
+from spantune.runs.facts import RunFacts
+
+if TYPE_CHECKING:
+    from spantune.training.history import History
+
+FACTS, HISTORY, SKETCH, CHECKPOINTS = "spantune.json", "history.json", "trained-on.sketch", "checkpoints"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run, loaded: the model in evaluation mode, its tokenizer, its facts and its history."""
+
+    folder: Path
+    model: Any
+    tokenizer: Any
+    facts: RunFacts
+    history: "History"
+
+
+def load_run(folder: Path | str, task: str | None = None) -> Run:
+    """Load a finished run and verify that it is whole.
+
+    Raises `RunError` when the folder is missing, unfinished, of another task than `task`, or its weights are damaged;
+    `ModelError` when weights are missing.
+    """
+    folder = Path(folder)
+    facts = read_facts(folder)
+    if task is not None and facts.task != task:
+        raise RunError(
+            f"{folder} is a run of the task {facts.task!r}",
+            expected=f"a run of the task {task!r}",
+            next_move="give a folder that was trained for it",
+        )
+    from safetensors import safe_open
+
+    from spantune.models import load_tokenizer, open_classifier, open_reader
+    from spantune.training.history import History
+
+    with _damage_told(folder):
+        for weights in sorted(folder.glob("*.safetensors")):
+            with safe_open(weights, "np") as handle:
+                handle.keys()
+        history = History.from_dict(json.loads((folder / HISTORY).read_text(encoding="utf-8")))
+    model = (open_reader if facts.task == "answer" else open_classifier)(str(folder))
+    return Run(folder, model, load_tokenizer(str(folder)), facts, history)
+
+
+def read_facts(folder: Path | str) -> RunFacts:
+    """The facts of a finished run, without its weights. Raises `RunError` for a folder that is not one."""
+    folder = Path(folder)
+    file = folder / FACTS
+    if not file.is_file():
+        interrupted = (folder / CHECKPOINTS).is_dir()
+        raise RunError(
+            f"{folder} is {'an interrupted run' if interrupted else 'not a run folder' if folder.is_dir() else 'not there'}",
+            expected=f"the folder of a finished run, with {FACTS} in it",
+            next_move="finish it with spantune train … --resume"
+            if interrupted
+            else "give the --out folder of a spantune train command",
+        )
+    with _damage_told(folder):
+        text = file.read_text(encoding="utf-8")
+    return RunFacts.from_json(text, str(file))
+
+
+def known_from_training(folder: Path | str, records: Sequence[Record]) -> LeakReport:
+    """What the data that the run was trained on has in common with `records`, from the sketch that the run keeps of it.
+
+    Raises `RunError` when there is no sketch, or one that this version cannot read.
+    """
+    with _damage_told(Path(folder)):
+        content = (Path(folder) / SKETCH).read_bytes()
+    from spantune.data import Sketch, find_leaks_in_sketch
+
+    try:
+        kept = Sketch.from_bytes(content)
+    except DataError as error:
+        raise RunError(f"{Path(folder) / SKETCH}: {error.found}", expected=error.expected, next_move=error.next_move) from None
+    return find_leaks_in_sketch(records, kept)
+
+
+@contextlib.contextmanager
+def _damage_told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, SafetensorError) as error:
+        raise RunError(
+            f"{folder} is damaged: {str(error).splitlines()[0]}",
+            expected="the folder as spantune train wrote it",
+            next_move="restore it from a copy, or train again",
+        ) from error
