@@ -23,7 +23,7 @@ from spantune.models.attention.kernels import KERNELS, Kernel
 FALLBACK = "sdpa"
 LENGTHS = (64, 128, 256, 384, 512)  # measured; a call takes the nearest one, and the fallback beyond the last
 TOKENS = 2048  # of a measured batch: large enough to keep two cores busy, small enough for milliseconds
-REPEATS = 3
+REPEATS = 6
 MOST_SCORES = 2**27  # scores that a kernel may keep for one layer: 256 MB in bf16
 
 
