@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -84,14 +85,14 @@ def test_options_of_the_pipeline_hold_until_a_call_gives_its_own():
 
 def test_a_loaded_model_and_bf16_are_taken(ask):
     model, tokenizer = ask.model, ask.tokenizer
-    assert spantune.pipeline("question-answering", model, tokenizer)(ROWS[-1]) == ask(ROWS[-1])
+    assert spantune.pipeline("question-answering", model, None, tokenizer)(ROWS[-1]) == ask(ROWS[-1])
     half = spantune.pipeline(model=FIXTURE, dtype="bfloat16")
     assert next(half.model.parameters()).dtype == torch.bfloat16
     assert set(half(ROWS[-1])) == {"score", "start", "end", "answer"}
 
 
 def test_a_question_without_room_is_cut_and_told():
-    """Previously (in 4.57), it ended the program with a panic that `except Exception` does not catch."""
+    """4.57 raises a bare `Exception` here, and a panic that `except Exception` does not catch where the context must be cut."""
     ask = spantune.pipeline(model=FIXTURE)
     with pytest.warns(UserWarning, match="1 question too long and cut"):
         assert ask(question="why " * 500, context=PARIS)["answer"] in PARIS
@@ -157,6 +158,8 @@ def test_windows_longer_than_the_model_are_told(ask):
         ({"model": FIXTURE, "dtype": "int3"}, ConfigError),
         ({"model": FIXTURE, "device": "abacus"}, ConfigError),
         ({"model": FIXTURE, "topp_k": 3}, ConfigError),
+        ({"model": FIXTURE, "framework": "tf"}, ConfigError),
+        ({"model": FIXTURE, "trust_remote_code": True}, ConfigError),
     ],
 )
 def test_a_pipeline_that_cannot_be_made_is_told(arguments, error):
@@ -168,6 +171,60 @@ def test_arguments_without_effect_are_taken(ask):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert ask(ROWS[-1], batch_size=8, padding="longest", max_question_len=64, num_workers=2) == ask(ROWS[-1])
+
+
+LONG = "why did the embargo of october begin in the crisis of oil " * 5
+
+
+def test_a_long_question_is_read_whole_where_its_context_fits_beside_it(ask):
+    """Previously, a question that left no room for the stride was cut even where one window held it and its context."""
+    length = len(ask.tokenizer(LONG, PARIS)["input_ids"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tight, roomy = ask(LONG, PARIS, max_seq_len=length), ask(LONG, PARIS, max_seq_len=384)
+        both = ask([{"question": "Where?", "context": PARIS}, {"question": LONG, "context": PARIS}], max_seq_len=length)
+    assert places(tight) == places(roomy) == places(both[1])
+    assert scores(tight) == pytest.approx(scores(roomy), abs=1e-5)
+
+
+def test_numbers_of_numpy_and_flags_of_old_code_are_taken(ask):
+    found = ask(ROWS[-1], top_k=np.int64(2), handle_impossible_answer=1, align_to_words=0)
+    assert found == ask(ROWS[-1], top_k=2, handle_impossible_answer=True, align_to_words=False)
+
+
+def test_columns_a_data_set_and_old_names_are_taken(ask):
+    class Rows:
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, place):
+            return ROWS[place]
+
+    wanted = ask(ROWS[:2])
+    assert ask({name: [row[name] for row in ROWS[:2]] for name in ("question", "context")}) == wanted
+    assert list(ask(Rows())) == ask(X=ROWS[:2]) == wanted
+
+
+def test_a_context_of_white_space_holds_an_empty_answer(ask):
+    assert ask(question="Where?", context="  ") == {"score": 0.0, "start": 0, "end": 0, "answer": ""}
+
+
+def test_errors_are_value_errors_too_as_they_were(ask):
+    for wrong in ({"question": "", "context": PARIS}, {"question": "Where?", "context": PARIS, "top_k": 0}):
+        with pytest.raises(ValueError, match="next:"):
+            ask(**wrong)
+
+
+def test_a_loaded_model_without_the_head_is_told(ask, tiny_classifier_model):
+    with pytest.raises(ModelError, match="BertForSequenceClassification"):
+        spantune.pipeline("question-answering", tiny_classifier_model, tokenizer=ask.tokenizer)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("device", [0, "cuda", "cuda:3"])
+def test_a_gpu_that_is_not_there_is_told(device):
+    with pytest.raises(ConfigError, match="0 GPUs"):
+        spantune.pipeline(model=FIXTURE, device=device)
 
 
 def test_options_start_from_those_of_4_57():

@@ -6,6 +6,7 @@ Does not know: models, tokenizers.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Integral
 from typing import Any
 
 from spantune.data.records import Example
@@ -13,6 +14,14 @@ from spantune.errors import ConfigError, DataError
 
 WITHOUT_EFFECT = frozenset({"batch_size", "num_workers", "padding", "max_question_len"})
 FORMS = "question= and context= (texts, or lists of equal length), a dict with both, or a list of such dicts"
+
+
+class CallError(DataError, ValueError):
+    """What was asked is no question with a context. A `ValueError` too: code that caught the pipeline's still does."""
+
+
+class OptionError(ConfigError, ValueError):
+    """An option that is not known or not possible. A `ValueError` too, as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +36,7 @@ class Options:
     align_to_words: bool = True
 
     def changed(self, given: Mapping[str, Any]) -> "Options":
-        """These options with those that were given, `None` left out. Raises `ConfigError` for unknown and impossible ones.
+        """These options with those that were given, `None` left out. Raises `OptionError` for unknown and impossible ones.
 
         >>> Options().changed({"topk": 3, "doc_stride": None, "batch_size": 8}).top_k
         3
@@ -36,7 +45,7 @@ class Options:
         named = {("top_k" if name == "topk" else name): value for name, value in given.items() if value is not None}
         unknown = sorted(set(named) - known - WITHOUT_EFFECT)
         if unknown:
-            raise ConfigError(
+            raise OptionError(
                 f"the argument {unknown[0]!r}" + (f" and {len(unknown) - 1} more" if unknown[1:] else ""),
                 expected=", ".join(sorted(known | WITHOUT_EFFECT)),
                 next_move="correct its name, or leave it away",
@@ -44,23 +53,30 @@ class Options:
         wrong = [name for name in known & set(named) if not _fits(name, named[name])]
         if wrong:
             name = sorted(wrong)[0]
-            raise ConfigError(
+            raise OptionError(
                 f"{name} is {named[name]!r}",
                 expected="true or false"
                 if isinstance(getattr(self, name), bool)
                 else f"a whole number from {LEAST.get(name, 1)}",
                 next_move="correct it, or leave it away",
             )
-        return replace(self, **{name: value for name, value in named.items() if name in known})
+        changes: dict[str, Any] = {name: _as_kept(name, value) for name, value in named.items() if name in known}
+        return replace(self, **changes)
 
 
 LEAST = {"doc_stride": 0}
+FLAGS = frozenset({"handle_impossible_answer", "align_to_words"})
 
 
-def _fits(name: str, value: object) -> bool:
-    if name in ("handle_impossible_answer", "align_to_words"):
-        return isinstance(value, bool)
-    return isinstance(value, int) and not isinstance(value, bool) and value >= LEAST.get(name, 1)
+def _fits(name: str, value: Any) -> bool:
+    if name in FLAGS:
+        return isinstance(value, Integral) and int(value) in (0, 1)
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= LEAST.get(name, 1)
+
+
+def _as_kept(name: str, value: Any) -> int | bool:
+    """The value as Python's own: NumPy's whole numbers, and 0 and 1 for flags, were taken too."""
+    return bool(value) if name in FLAGS else int(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +89,24 @@ class Call:
 
 
 def read_call(positional: Sequence[Any], question: Any, context: Any, data: Any) -> Call:
-    """The questions of one call. Raises `DataError` for what is no question with a context; a stream is looked at later."""
+    """The questions of one call. Raises `CallError` for what is no question with a context; a stream is looked at later."""
     given = _given(positional, question, context, data)
     if isinstance(given, Iterator):
         return Call((_example(item, number) for number, item in enumerate(given, start=1)), streamed=True, single=False)
-    items = [given] if isinstance(given, Mapping) or not isinstance(given, Iterable) else list(given)
+    if not isinstance(given, Iterable) and hasattr(given, "__getitem__") and hasattr(given, "__len__"):  # a torch Dataset
+        return Call((_example(given[place], place + 1) for place in range(len(given))), streamed=True, single=False)
+    items = _items(given)
     found = [_example(item, number) for number, item in enumerate(items, start=1)]
     return Call(found, streamed=False, single=len(found) == 1)
+
+
+def _items(given: Any) -> list[Any]:
+    """Questions as a list; a dictionary of two lists of equal length is one question an entry."""
+    if isinstance(given, Mapping):
+        columns = [given.get("question"), given.get("context")]
+        listed = all(isinstance(column, list) for column in columns)
+        return list(_given((), columns[0], columns[1], None)) if listed else [given]
+    return list(given) if isinstance(given, Iterable) else [given]
 
 
 def _given(positional: Sequence[Any], question: Any, context: Any, data: Any) -> Any:
@@ -96,7 +123,7 @@ def _given(positional: Sequence[Any], question: Any, context: Any, data: Any) ->
         return [{"question": one, "context": context} for one in question]
     if isinstance(question, list) and isinstance(context, list) and len(question) == len(context):
         return [{"question": q, "context": c} for q, c in zip(question, context, strict=True)]
-    raise DataError(
+    raise CallError(
         f"question= is {_kind(question)}, context= is {_kind(context)}",
         expected=FORMS,
         next_move="give each question the context that it is asked about",
@@ -117,7 +144,7 @@ def _example(item: Any, number: int) -> Example:
         question, context = getattr(item, "question_text", None), getattr(item, "context_text", None)
     for name, text in (("question", question), ("context", context)):
         if not isinstance(text, str) or not text:
-            raise DataError(
+            raise CallError(
                 f"the {name} of item {number} is {text!r}" if isinstance(item, Mapping) else f"item {number} is {item!r:.80}",
                 expected=f"a {name} that is a text, in one of the forms: {FORMS}",
                 next_move="correct the item, or leave it out",

@@ -4,6 +4,8 @@ In: the arguments of `transformers.pipeline`. Out: a `QuestionAnsweringPipeline`
 Does not know: windows, answers.
 """
 
+import contextlib
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import torch
 from huggingface_hub import snapshot_download
 
 from spantune.errors import ConfigError, ModelError
+from spantune.inference.drop_in.calls import OptionError
 from spantune.inference.drop_in.pipeline import QuestionAnsweringPipeline
 from spantune.inference.precision import halved
 from spantune.models import load_tokenizer, open_reader, resolve_model
@@ -18,15 +21,27 @@ from spantune.models.sources import check_reachable
 
 TASK = "question-answering"
 FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # of a Hub repository: weights without pickles, and the tokenizer
-DTYPES = {"float32": torch.float32, "fp32": torch.float32, "bfloat16": torch.bfloat16, "bf16": torch.bfloat16}
-IGNORED = frozenset({"framework", "use_fast", "token", "trust_remote_code", "binary_output", "model_kwargs", "config"})
+DTYPES = {
+    "float32": torch.float32,
+    "fp32": torch.float32,
+    "float16": torch.float16,
+    "fp16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "bf16": torch.bfloat16,
+}
+IGNORED = frozenset({"use_fast", "binary_output"})  # there are fast tokenizers and dictionaries only
+REFUSED = frozenset({"trust_remote_code", "model_kwargs", "device_map", "feature_extractor", "image_processor", "processor"})
 
 
 def pipeline(
     task: str | None = None,
     model: Any = None,
+    config: Any = None,
     tokenizer: Any = None,
     *,
+    framework: str | None = None,
+    revision: str | None = None,
+    token: Any = None,
     device: Any = None,
     dtype: Any = None,
     torch_dtype: Any = None,
@@ -35,8 +50,9 @@ def pipeline(
     """The question-answering pipeline of Transformers 4.57, for Transformers 5.
 
     `model` is the folder of a run or of any model with a question-answering head, a Hub name, or a loaded model with its
-    `tokenizer` beside it. It computes in fp32 unless `dtype` (or `torch_dtype`) is bf16; `device` is what `torch.device`
-    takes, or the number of a GPU, -1 for the processor. All other arguments are options of the calls.
+    `tokenizer` beside it. It computes in fp32 unless `dtype` (or `torch_dtype`) says so; `device` is what `torch.device`
+    takes, or the number of a GPU, -1 for the processor; without it, a GPU is taken where there is one, and a loaded model
+    stays where it is. `revision` and `token` are for the Hub. All other arguments are options of the calls.
 
     Raises `ConfigError` for another task, for arguments that are not known, and for no model; `ModelError` for a model that
     cannot be loaded or has no question-answering head.
@@ -53,33 +69,60 @@ def pipeline(
             expected="a run folder, a folder or Hub name of a model with a question-answering head, or a loaded model",
             next_move="train one with spantune train, or give model='deepset/roberta-base-squad2'",
         )
-    options = {name: value for name, value in options.items() if name not in IGNORED}
-    loaded, its_tokenizer = _loaded(model, tokenizer)
-    kind = _dtype(dtype if dtype is not None else torch_dtype)
+    _refuse(options, config, framework)
+    named = {name: value for name, value in options.items() if name not in IGNORED | REFUSED}
+    place, kind = _device(device, model), _dtype(dtype if dtype is not None else torch_dtype)
+    loaded, its_tokenizer = _loaded(model, tokenizer, revision, token)
     if kind is torch.bfloat16:
         loaded = halved(loaded, "bf16") or loaded
-    return QuestionAnsweringPipeline(loaded.to(_device(device)).eval(), its_tokenizer, **options)
+    elif kind is torch.float16:
+        loaded = copy.deepcopy(loaded).half()
+    return QuestionAnsweringPipeline(loaded.to(place).eval(), its_tokenizer, **named)
 
 
-def _loaded(model: Any, tokenizer: Any) -> tuple[Any, Any]:
+def _refuse(options: dict[str, Any], config: Any, framework: str | None) -> None:
+    """Raise `OptionError` for arguments that would change which model is meant."""
+    refused = sorted(name for name in REFUSED & set(options) if options[name])
+    refused += [name for name, value in (("config", config), ("framework", framework)) if value not in (None, "pt")]
+    if refused:
+        raise OptionError(
+            f"the argument {refused[0]!r}",
+            expected="a PyTorch model without code of its own, with the configuration that it was saved with",
+            next_move="leave it away, or load the model yourself and give it with its tokenizer",
+        )
+
+
+def _loaded(model: Any, tokenizer: Any, revision: str | None, token: Any) -> tuple[Any, Any]:
     if not isinstance(model, str | Path):
+        _check_head(model)
         if tokenizer is None or isinstance(tokenizer, str | Path):
             tokenizer = load_tokenizer(str(tokenizer or model.config._name_or_path))
         return model, tokenizer
-    folder = _folder(str(model))
+    folder = _folder(str(model), revision, token)
     if tokenizer is None or isinstance(tokenizer, str | Path):
         tokenizer = load_tokenizer(folder if tokenizer is None else str(tokenizer))
     return open_reader(folder), tokenizer
 
 
-def _folder(name: str) -> str:
+def _check_head(model: Any) -> None:
+    """Raise `ModelError` for a loaded model that gives no start and end scores."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if "QuestionAnswering" not in type(inner).__name__:
+        raise ModelError(
+            f"a {type(inner).__name__}",
+            expected="a model with a question-answering head, such as AutoModelForQuestionAnswering loads",
+            next_move="load it with AutoModelForQuestionAnswering, or give its folder",
+        )
+
+
+def _folder(name: str, revision: str | None, token: Any) -> str:
     """A folder with the model's files; of a Hub name, the one in the cache, downloaded where it is not there yet."""
     source = resolve_model(name)
     if Path(source).is_dir():
         return source
     check_reachable(source)
     try:
-        return snapshot_download(source, allow_patterns=FILES)
+        return snapshot_download(source, allow_patterns=FILES, revision=revision, token=token)
     except Exception as error:  # the Hub's client raises a dozen types
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ModelError(
@@ -90,26 +133,30 @@ def _folder(name: str) -> str:
 
 
 def _dtype(given: Any) -> torch.dtype:
-    found = DTYPES.get(given.removeprefix("torch.")) if isinstance(given, str) else given
     if given in (None, "auto"):
         return torch.float32
-    if found not in DTYPES.values():
-        raise ConfigError(
+    found = DTYPES.get(given.removeprefix("torch.")) if isinstance(given, str) else given
+    if not isinstance(found, torch.dtype) or found not in DTYPES.values():
+        raise OptionError(
             f"the dtype {given!r}",
             expected=", ".join(sorted({str(one) for one in DTYPES.values()})),
             next_move="leave dtype away for fp32, or give torch.bfloat16",
         )
-    return torch.float32 if found is torch.float32 else torch.bfloat16
+    return found
 
 
-def _device(given: Any) -> torch.device:
-    if isinstance(given, int):
-        return torch.device("cpu" if given < 0 else f"cuda:{given}")
-    try:
-        return torch.device(given or "cpu")
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(
+def _device(given: Any, model: Any) -> torch.device:
+    if given is None and hasattr(model, "device"):
+        return torch.device(model.device)
+    if given is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    found: torch.device | None = None
+    with contextlib.suppress(RuntimeError, TypeError):
+        found = torch.device("cpu" if given == -1 else f"cuda:{given}" if isinstance(given, int) else given)
+    if found is None or (found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count()):
+        raise OptionError(
             f"the device {given!r}",
-            expected="'cpu', 'cuda', 'cuda:0', or the number of a GPU",
-            next_move="leave device away for the processor",
-        ) from error
+            expected=f"'cpu' or -1, or one of the {torch.cuda.device_count()} GPUs that PyTorch sees",
+            next_move="leave device away: a GPU is taken where there is one",
+        )
+    return found

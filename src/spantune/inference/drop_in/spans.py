@@ -60,17 +60,21 @@ def read_words(encoding: Any) -> Words:
     return Words(offsets[:, 0], offsets[:, 1], numbers)
 
 
-def scored(windows: Windows, batch: WindowScores, options: Options, null_first: bool) -> Iterable[Scored]:
-    """The windows of one batch. `null_first`: the classification token stands first, and is where "no answer" is read."""
+def scored(windows: Windows, batch: WindowScores, options: Options, null_first: bool, classified: bool) -> Iterable[Scored]:
+    """The windows of one batch.
+
+    `classified`: the tokenizer has a classification token, which has a share in the softmax wherever it stands. `null_first`:
+    it stands first, and is where "no answer" is read.
+    """
     candidates = batch.candidates.copy()
-    if not null_first:
+    if not classified:
         candidates[np.arange(len(batch.indices)), windows.null[batch.indices]] = False
     totals, null = np.zeros(len(batch.indices)), np.zeros(len(batch.indices))
     for logits in (batch.start, batch.end):
         among = np.where(candidates, logits.astype(np.float64), -np.inf)
         highest = among.max(axis=1)
         total = highest + np.log(np.exp(among - highest[:, None]).sum(axis=1))
-        totals, null = totals + total, null + among[:, 0] - total
+        totals, null = totals + total, null + (among[:, 0] - total if null_first else -np.inf)
     wanted = options.top_k * 2 + 10 if options.align_to_words else options.top_k
     spans = best_spans(windows, batch.indices, batch.start, batch.end, options.max_answer_len, wanted)
     for found, total, none in zip(spans, totals, null, strict=True):
@@ -80,7 +84,7 @@ def scored(windows: Windows, batch: WindowScores, options: Options, null_first: 
 def answers_of(
     context: str, windows: Windows, found: Sequence[Scored], words: Words, options: Options, stride: int
 ) -> dict[str, Any] | list[dict[str, Any]]:
-    """What the pipeline gives for one question: a dictionary, or a list where there is more than one, or none at all.
+    """What the pipeline gives for one question: a dictionary, or a list where there is more than one.
 
     `found` are the context's windows in order, `stride` the tokens that neighbours share.
     """
@@ -98,6 +102,8 @@ def answers_of(
     answers = list(made.values())
     if options.handle_impossible_answer:
         answers.append({"score": min(one.null for one in found), "start": 0, "end": 0, "answer": ""})
+    if not answers:  # a context of white space
+        answers.append({"score": 0.0, "start": 0, "end": 0, "answer": ""})
     best = sorted(answers, key=_score, reverse=True)[: options.top_k]
     return best[0] if len(best) == 1 else best
 
