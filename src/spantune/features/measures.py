@@ -19,7 +19,8 @@ from spantune.data.statistics import TokenMeasures, WindowRow
 from spantune.data.statistics.distributions import distribution
 from spantune.errors import WindowError
 from spantune.features.advice import advise, advise_on_texts, answer_limit, fitting_stride
-from spantune.features.encoding import room_for_question, token_spans
+from spantune.features.cutting import labels_of
+from spantune.features.encoding import room_for_question
 from spantune.features.template import TOKENISE_AT_ONCE, Template, fast_backend, read_template, tokenise
 from spantune.features.tokens import distinct_tokens
 from spantune.features.windows import Integers
@@ -92,16 +93,17 @@ def count_tokens(examples: Iterable[Example], tokenizer: Any, tick: Tick | None 
     rows = iter(examples)
     while block := tuple(islice(rows, TOKENISE_AT_ONCE)):
         question.extend(len(row) for row in tokenise(backend, (example.question for example in block)))
-        for example, tokens in zip(block, distinct_tokens(backend, [example.context for example in block]), strict=True):
-            spans = token_spans(example, tokens)
-            owner.extend([len(context)] * len(spans))
-            first.extend(begin for begin, _ in spans)
-            last.extend(end for _, end in spans)
-            context.append(len(tokens.ids))
+        places, contexts = distinct_tokens(backend, [example.context for example in block])
+        labels = labels_of(block, contexts, places)
+        owner.extend((labels.owner + len(context)).tolist())
+        first.extend(labels.first.tolist())
+        last.extend(labels.last.tolist())
+        for example, size in zip(block, np.diff(contexts.bounds)[places].tolist(), strict=True):
+            context.append(size)
             references.append(len(example.answers or ()))
             if (known := hash(example.context)) not in seen:
                 seen.add(known)
-                unique[len(tokens.ids)] += 1
+                unique[size] += 1
         (tick or _silent)(len(block))
     return TokenCounts(
         context=_integers(context),

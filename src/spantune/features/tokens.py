@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from spantune.features.offsets import token_lengths
 from spantune.features.template import SURROGATES
 from spantune.features.windows import Integers
 
@@ -20,66 +21,64 @@ FIRST_MARK = 0x300  # no character below it is a combining mark
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """One text: token ids, and the code points where each token starts and ends in the original text."""
-
-    ids: Integers
-    starts: Integers
-    ends: Integers
-
-
-@dataclass(frozen=True, slots=True)
 class TokenBlock:
-    """The tokens of several texts behind one another, int32; text `t` owns those from `bounds[t]` to `bounds[t + 1]`."""
+    """The tokens of several texts behind one another; text `t` owns those from `bounds[t]` to `bounds[t + 1]`.
+
+    `ids`, `starts` and `ends`, (tokens,) int32: ids, and where each token stands in its own text. `chars`, (texts + 1,)
+    int64: how many code points come before each text.
+    """
 
     ids: Integers
     starts: Integers
     ends: Integers
     bounds: Integers
+    chars: Integers
 
-    def text(self, number: int) -> Tokens:
-        """The tokens of one text: views, not copies."""
-        at = slice(int(self.bounds[number]), int(self.bounds[number + 1]))
-        return Tokens(self.ids[at], self.starts[at], self.ends[at])
+
+def rust_ids(backend: Any, texts: Iterable[str]) -> list[Any]:
+    """The encodings of texts without special tokens, for `ids_of` alone: without offsets they cost a quarter less."""
+    encodings: list[Any] = backend.encode_batch_fast(_whole(texts), add_special_tokens=False)
+    return encodings
 
 
 def rust_encodings(backend: Any, texts: Iterable[str]) -> list[Any]:
-    """The encodings of texts without special tokens; half a character (a lone surrogate) is read as an unknown one."""
-    encodings: list[Any] = backend.encode_batch([_whole(text) for text in texts], add_special_tokens=False)
+    """The encodings of texts without special tokens, for `token_block`."""
+    if token_lengths(backend) is not None:
+        return rust_ids(backend, texts)
+    encodings: list[Any] = backend.encode_batch(_whole(texts), add_special_tokens=False)
     return encodings
 
 
 def ids_of(encodings: Sequence[Any]) -> tuple[Integers, Integers]:
     """The token ids of several encodings behind one another, (tokens,) int32, and where each text begins, (texts + 1,)."""
-    bounds = np.zeros(len(encodings) + 1, dtype=np.int64)
-    np.cumsum(np.fromiter(map(len, encodings), np.int64, len(encodings)), out=bounds[1:])
+    bounds = _bounds(encodings)
     ids = np.fromiter(chain.from_iterable([encoding.ids for encoding in encodings]), np.int32, int(bounds[-1]))
     return ids, bounds
 
 
-def token_block(encodings: Sequence[Any], texts: Sequence[str]) -> TokenBlock:
-    """The tokens of `texts`, whose encodings these are, in flat arrays."""
+def token_block(backend: Any, texts: Sequence[str], encodings: Sequence[Any]) -> TokenBlock:
+    """The tokens of `texts` in flat arrays; the encodings are what `rust_encodings` made of these texts."""
     ids, bounds = ids_of(encodings)
-    pairs = chain.from_iterable([encoding.offsets for encoding in encodings])
-    offsets = np.fromiter(chain.from_iterable(pairs), np.int32, 2 * len(ids)).reshape(-1, 2)
-    block = TokenBlock(ids, np.ascontiguousarray(offsets[:, 0]), np.ascontiguousarray(offsets[:, 1]), bounds)
-    for number in _out_of_order(block):
-        tokens = block.text(number)
-        # A token without text of its own (an added space marker, say) must not break the order that searchsorted needs.
-        np.maximum.accumulate(tokens.starts, out=tokens.starts)
-        np.maximum.accumulate(tokens.ends, out=tokens.ends)
-    for number, text in enumerate(texts):
-        if not text.isascii():
-            _take_marks(text, block.text(number))
+    codes, chars = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32), _bounds(texts)
+    lengths = token_lengths(backend)
+    if lengths is None:
+        block = TokenBlock(ids, *_offsets(encodings, len(ids)), bounds, chars)
+    else:
+        starts, ends, asked = lengths.places(ids, bounds, codes, chars)
+        block = TokenBlock(ids, starts, ends, bounds, chars)
+        encoded = [backend.encode(text, add_special_tokens=False) for text in _whole(texts[number] for number in asked)]
+        at = np.concatenate([np.arange(bounds[number], bounds[number + 1]) for number in asked] or [np.empty(0, np.int64)])
+        starts[at], ends[at] = _offsets(encoded, len(at))
+    _put_in_order(block)
+    _take_marks(block, codes)
     return block
 
 
-def distinct_tokens(backend: Any, texts: Sequence[str]) -> Iterator[Tokens]:
-    """The tokens of each text; equal ones are tokenised once."""
-    distinct = tuple(dict.fromkeys(texts))
-    block = token_block(rust_encodings(backend, distinct), distinct)
-    places = {text: number for number, text in enumerate(distinct)}
-    return (block.text(places[text]) for text in texts)
+def distinct_tokens(backend: Any, texts: Sequence[str]) -> tuple[Integers, TokenBlock]:
+    """The tokens of texts, equal ones tokenised once, and the place of each text among them."""
+    number = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    block = token_block(backend, list(number), rust_encodings(backend, number))
+    return np.array([number[text] for text in texts], dtype=np.int64), block
 
 
 Item = TypeVar("Item")
@@ -105,29 +104,52 @@ def made_ahead(items: Sequence[Item], make: Callable[[Item], Made]) -> Iterator[
         yield coming.result()
 
 
-def _whole(text: str) -> str:
-    return text if text.isascii() else SURROGATES.sub("\ufffd", text)
+def _whole(texts: Iterable[str]) -> list[str]:
+    """Texts that the tokenizer takes: half a character (a lone surrogate) is read as an unknown one."""
+    return [text if text.isascii() else SURROGATES.sub("\ufffd", text) for text in texts]
 
 
-def _out_of_order(block: TokenBlock) -> Iterable[int]:
-    """Numbers of the texts in which a token starts or ends before the one that it follows."""
+def _bounds(parts: Sequence[Any]) -> Integers:
+    bounds = np.zeros(len(parts) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)), out=bounds[1:])
+    return bounds
+
+
+def _offsets(encodings: Sequence[Any], tokens: int) -> tuple[Integers, Integers]:
+    """Starts and ends of all tokens, as the tokenizer tells them."""
+    pairs = chain.from_iterable([encoding.offsets for encoding in encodings])
+    offsets = np.fromiter(chain.from_iterable(pairs), np.int32, 2 * tokens).reshape(-1, 2)
+    return np.ascontiguousarray(offsets[:, 0]), np.ascontiguousarray(offsets[:, 1])
+
+
+def _put_in_order(block: TokenBlock) -> None:
+    """Let no token, in place, start or end before the one that it follows: `searchsorted` needs the order.
+
+    Tokens without text of their own, an added space marker for instance, may stand anywhere.
+    """
     falls = (np.diff(block.starts) < 0) | (np.diff(block.ends) < 0)
     inner = block.bounds[1:-1]
     falls[inner[(inner > 0) & (inner < len(block.ids))] - 1] = False  # from one text to the next
-    found: list[int] = np.unique(np.searchsorted(block.bounds, np.flatnonzero(falls), side="right") - 1).tolist()
-    return found
+    for number in np.unique(np.searchsorted(block.bounds, np.flatnonzero(falls), side="right") - 1).tolist():
+        at = slice(int(block.bounds[number]), int(block.bounds[number + 1]))
+        np.maximum.accumulate(block.starts[at], out=block.starts[at])
+        np.maximum.accumulate(block.ends[at], out=block.ends[at])
 
 
-def _take_marks(text: str, tokens: Tokens) -> None:
+def _take_marks(block: TokenBlock, codes: Integers) -> None:
     """Move ends, in place, over combining marks that belong to no token, so that an answer is quoted with its last mark.
 
     Uncased BERT tokenizers drop accents that stand alone, and with them many vowel signs of Hindi and points of Arabic.
     """
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    following = np.append(tokens.starts[1:], len(text))
-    gaps = np.flatnonzero(following > tokens.ends)
-    for token in gaps[codes[tokens.ends[gaps]] >= FIRST_MARK]:
-        end, limit = int(tokens.ends[token]), int(following[token])
-        while end < limit and unicodedata.category(text[end]).startswith("M"):
+    tokens = np.diff(block.bounds)
+    base = np.repeat(block.chars[:-1], tokens)
+    following = np.append(block.starts[1:] + base[1:], 0)
+    holds = np.flatnonzero(tokens)
+    following[block.bounds[holds + 1] - 1] = block.chars[holds + 1]  # after a text's last token, all that is left of it
+    ends = block.ends + base
+    gaps = np.flatnonzero(following > ends)
+    for token in gaps[codes[ends[gaps]] >= FIRST_MARK].tolist():
+        end, limit = int(ends[token]), int(following[token])
+        while end < limit and unicodedata.category(chr(codes[end])).startswith("M"):
             end += 1
-        tokens.ends[token] = end
+        block.ends[token] = end - base[token]
