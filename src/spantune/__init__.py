@@ -11,8 +11,9 @@
 Importing spantune loads neither torch nor transformers; a name that needs them loads them when it is first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from spantune.lazily import attribute
 
 if TYPE_CHECKING:
     __version__: str
@@ -120,7 +121,7 @@ def __getattr__(name: str) -> Any:
         return version("spantune")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'spantune' has no attribute {name!r}")
-    value = getattr(import_module(_ROOM_OF[name]), name)
+    value = attribute(_ROOM_OF[name], name)
     globals()[name] = value
     return value
 

@@ -1,5 +1,5 @@
 """`python -m spantune` is the command `spantune`."""
 
-from spantune.cli.main import main
+from spantune.cli.main import entry
 
-main()
+entry()

@@ -8,7 +8,6 @@ Importing this room loads neither torch nor transformers: `Reader` and `Classifi
 reader of another engine is an `Answering` with that engine's scores.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from spantune.inference.across import Found
@@ -18,6 +17,7 @@ from spantune.inference.settings import ReaderSettings
 from spantune.inference.trace import Trace
 from spantune.inference.trace_html import trace_html
 from spantune.inference.trace_text import trace_text
+from spantune.lazily import attribute
 
 if TYPE_CHECKING:
     from spantune.inference.classifier import Classifier as Classifier
@@ -43,6 +43,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _WITH_TORCH:
         raise AttributeError(f"module 'spantune.inference' has no attribute {name!r}")
-    value = getattr(import_module(_WITH_TORCH[name]), name)
+    value = attribute(_WITH_TORCH[name], name)
     globals()[name] = value
     return value

@@ -7,8 +7,9 @@ Does not know: HTTP, terminals.
 A part is imported when one of its names is first asked for: who checks data does not wait for torch.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from spantune.lazily import attribute
 
 if TYPE_CHECKING:
     from spantune.road.asking import Asked as Asked
@@ -57,6 +58,6 @@ __all__ = sorted(_PART_OF)
 def __getattr__(name: str) -> Any:
     if name not in _PART_OF:
         raise AttributeError(f"module 'spantune.road' has no attribute {name!r}")
-    value = getattr(import_module(f"spantune.road.{_PART_OF[name]}"), name)
+    value = attribute(f"spantune.road.{_PART_OF[name]}", name)
     globals()[name] = value
     return value

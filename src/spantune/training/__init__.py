@@ -7,8 +7,9 @@ Does not know: files of data, tokenizers, how answers are scored.
 A part is imported when one of its names is first asked for: who reads a history does not wait for the Trainer.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from spantune.lazily import attribute
 
 if TYPE_CHECKING:
     from spantune.training.defaults import Choice as Choice
@@ -38,6 +39,6 @@ __all__ = sorted(_PART_OF)
 def __getattr__(name: str) -> Any:
     if name not in _PART_OF:
         raise AttributeError(f"module 'spantune.training' has no attribute {name!r}")
-    value = getattr(import_module(f"spantune.training.{_PART_OF[name]}"), name)
+    value = attribute(f"spantune.training.{_PART_OF[name]}", name)
     globals()[name] = value
     return value
