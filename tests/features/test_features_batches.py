@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from spantune.config import WindowsConfig
 from spantune.data import Span
 from spantune.features import batches_by_length, collate, encode
-from spantune.features.batches import BUCKET, collate_spans, shuffled_by_length
+from spantune.features.batches import BUCKET, PAD_TO, collate_spans, shuffled_by_length
 
 lengths_of_windows = st.lists(st.integers(1, 400), max_size=300).map(np.array)
 
@@ -29,7 +29,7 @@ def padded_row_by_row(windows, indices):
     """The obvious implementation."""
     rows = [slice(windows.bounds[index], windows.bounds[index + 1]) for index in indices]
     longest = max(row.stop - row.start for row in rows)
-    width = min(-(-longest // 8) * 8, max(windows.lengths))
+    width = min(-(-longest // PAD_TO) * PAD_TO, max(windows.lengths))
     batch = {"input_ids": [], "attention_mask": [], "token_type_ids": [], "candidates": []}
     for index, row in zip(indices, rows, strict=True):
         length = row.stop - row.start
@@ -95,7 +95,7 @@ def test_a_batch_is_never_wider_than_the_longest_window():
     assert windows.lengths.max() == 44
     assert collate(windows, np.arange(len(windows)))["input_ids"].shape[1] == 44
     shorter = int(np.argmin(windows.lengths))
-    assert collate(windows, np.array([shorter]))["input_ids"].shape[1] % 8 == 0
+    assert collate(windows, np.array([shorter]))["input_ids"].shape[1] % PAD_TO == 0
 
 
 def test_no_windows_make_an_empty_batch():
@@ -130,7 +130,7 @@ def test_neighbours_have_similar_lengths_and_the_longest_come_first():
 
 @given(lengths=lengths_of_windows, budget=st.integers(1, 4000))
 def test_scoring_batches_hold_every_window_once_longest_first_within_the_budget(lengths, budget):
-    """Previously the budget was of tokens before padding to eights, so that short windows went over it."""
+    """Previously the budget was of tokens before padding to a multiple, so that short windows went over it."""
     batches = list(batches_by_length(lengths, budget))
     order = np.concatenate(batches) if batches else np.array([])
     assert sorted(order.tolist()) == list(range(len(lengths)))

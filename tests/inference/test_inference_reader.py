@@ -139,7 +139,7 @@ class Pointer(torch.nn.Module):
         super().__init__()
         self.config, self.token = config, token
         self.parameter = torch.nn.Parameter(torch.zeros(1))
-        self.device = torch.device("cpu")
+        self.device, self.dtype = torch.device("cpu"), torch.float32
 
     def forward(self, input_ids, attention_mask, token_type_ids):
         logits = 20.0 * (input_ids == self.token)

@@ -132,7 +132,7 @@ def test_a_tuned_threshold_chooses_again_without_running_the_model(tmp_path, con
         hook.remove()
     assert made.facts.threshold != 0.0
     steps = next(total for stage, _, total in listener.stages if stage == "training")
-    measured = 4  # untuned, after each of two epochs, tuned: each one batch of 20 windows
+    measured = 4 * 2  # untuned, after each of two epochs, tuned: each two batches of the 20 windows
     assert sum(name.endswith("ForQuestionAnswering") for name in calls) == steps + measured
     again = evaluate_run(tmp_path / "run", [tmp_path / "held.json"])
     assert {name: again.scores.as_dict()[name] for name in made.facts.scores} == pytest.approx(dict(made.facts.scores))

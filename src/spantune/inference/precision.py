@@ -34,7 +34,8 @@ def halved(model: Any, precision: Precision) -> Any | None:
         )
     if precision == "fp32" or (precision == "auto" and not _pays(model)):
         return None
-    made = copy.deepcopy(model).to(torch.bfloat16).eval()
+    tensors = [*model.parameters(), *model.buffers()]
+    made = copy.deepcopy(model, {id(one): _in_bf16(one) for one in tensors if one.is_floating_point()}).eval()
     head = getattr(made, "qa_outputs", None)
     if head is not None:  # two numbers a token cost nothing, and bf16 would round scores of 5 to steps of 1/32
         head.float().register_forward_pre_hook(_as_fp32)
@@ -46,6 +47,11 @@ def _pays(model: Any) -> bool:
         return False
     features = torch.cpu.get_capabilities()
     return any(features.get(name) for name in NATIVE)
+
+
+def _in_bf16(tensor: torch.Tensor) -> torch.Tensor:
+    rounded = tensor.detach().to(torch.bfloat16)
+    return torch.nn.Parameter(rounded, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else rounded
 
 
 def _as_fp32(_: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:

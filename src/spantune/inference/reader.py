@@ -18,6 +18,7 @@ from spantune.inference.stream import QUESTIONS_AT_ONCE
 from spantune.inference.threads import fit_threads
 from spantune.inference.trace import Trace
 from spantune.models import check_window_fits, score_windows
+from spantune.models.memory import let_wait
 from spantune.runs import load_run
 
 __all__ = ["ANSWER_LENGTH", "QUESTIONS_AT_ONCE", "Reader", "ReaderSettings", "by_example"]
@@ -52,7 +53,10 @@ class Reader:
             may_abstain=run.facts.may_abstain,
             threshold=run.facts.threshold,
         )
-        return cls(run.model, run.tokenizer, settings, precision=precision)
+        reader = cls(run.model, run.tokenizer, settings, precision=precision)
+        if reader._halved is not None:
+            let_wait(reader.model.parameters())  # the copy does most of the work
+        return reader
 
     def with_threshold(self, threshold: float) -> "Reader":
         """The same reader with another threshold for "no answer"."""
