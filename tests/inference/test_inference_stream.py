@@ -204,7 +204,8 @@ def test_bf16_answers_as_fp32_does(wordpiece):
     found = list(reader.with_threshold(0.5).answer_many(records))
     same = [one.text == other.text for one, other in zip(plain, found, strict=True)]
     assert np.mean(same) >= 0.95  # a random head: every answer is a close one
-    assert [one.score for one in plain] == pytest.approx([one.score for one in found], abs=0.2)
+    rounding = 0.01 * max(abs(one.score) for one in plain)  # 8 bits are 0.4%, and this head draws scores of 30 to 40
+    assert [one.score for one in plain] == pytest.approx([one.score for one in found], abs=rounding)
     assert reader.model.dtype == torch.float32
 
 
