@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import BertForQuestionAnswering
 
+from spantune.ahead import ahead
 from spantune.data import Example
 from spantune.errors import ConfigError, DataError, QuestionTooLongError
 from spantune.features import batches_by_length, encode
@@ -23,7 +24,7 @@ from spantune.inference.across import ranked
 from spantune.inference.answers import Alternative, Answer
 from spantune.inference.choosing import CLOSE, close_call
 from spantune.inference.precision import PRECISIONS, halved
-from spantune.inference.stream import CHARACTERS_AT_ONCE, QUESTIONS_AT_ONCE, ahead, blocks
+from spantune.inference.stream import CHARACTERS_AT_ONCE, QUESTIONS_AT_ONCE, blocks
 
 
 class Engine:

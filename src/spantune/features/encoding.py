@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from spantune.ahead import ahead
 from spantune.config import WindowsConfig
 from spantune.data.records import Example
 from spantune.errors import WindowError
 from spantune.features.cutting import Cuts, counted_up, cut, labels_of
 from spantune.features.template import Template, fast_backend, pad_id, read_template
-from spantune.features.tokens import TokenBlock, ids_of, made_ahead, rust_encodings, rust_ids, token_block
+from spantune.features.tokens import TokenBlock, ids_of, rust_encodings, rust_ids, token_block
 from spantune.features.windows import Integers, Lost, Windows, joined, smallest
 
 # In one call of the Rust tokenizer: enough to use its threads, small enough to stay in memory.
@@ -45,7 +46,8 @@ def encode(examples: Iterable[Example], tokenizer: Any, config: WindowsConfig | 
     lost_answers = done = 0
     order = _by_context(examples)
     blocks = _blocks([examples[number] for number in order])
-    for block in made_ahead(blocks, lambda block: _tokenised(backend, block)):
+    for pair in ahead(blocks, lambda block: _tokenised(backend, block)):
+        block = pair.made
         contexts = token_block(backend, block.texts, block.contexts)
         questions, bounds = ids_of(block.questions)
         asked = np.minimum(np.diff(bounds), longest_question)

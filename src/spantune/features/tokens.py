@@ -1,15 +1,14 @@
-"""Texts in, their tokens out: flat arrays for a block of texts, made while the tokenizer works on the next block.
+"""Texts in, their tokens out: flat arrays for a block of texts.
 
 In: a tokenizer's Rust backend, texts. Out: token ids, and the code points where each token starts and ends in its text.
 Does not know: questions, windows, labels.
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -79,29 +78,6 @@ def distinct_tokens(backend: Any, texts: Sequence[str]) -> tuple[Integers, Token
     number = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     block = token_block(backend, list(number), rust_encodings(backend, number))
     return np.array([number[text] for text in texts], dtype=np.int64), block
-
-
-Item = TypeVar("Item")
-Made = TypeVar("Made")
-
-
-def made_ahead(items: Sequence[Item], make: Callable[[Item], Made]) -> Iterator[Made]:
-    """What `make` makes of each item, in order; the next one is made in a thread while the caller uses this one.
-
-    The Rust tokenizer releases Python's lock, so both work at once. A single item is made at once, without a thread.
-
-    >>> list(made_ahead([3, 1, 2], str))
-    ['3', '1', '2']
-    """
-    if len(items) < 2:
-        yield from map(make, items)
-        return
-    with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as thread:
-        coming = thread.submit(make, items[0])
-        for item in items[1:]:
-            made, coming = coming.result(), thread.submit(make, item)
-            yield made
-        yield coming.result()
 
 
 def _whole(texts: Iterable[str]) -> list[str]:

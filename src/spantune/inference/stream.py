@@ -6,12 +6,11 @@ Does not know: which tokenizer encodes, what computes the scores.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
 
 import numpy as np
 
+from spantune.ahead import ahead
 from spantune.features import SpanScores, Windows
 from spantune.features.scores import WindowScores
 from spantune.inference.answers import Answer, Asked
@@ -35,18 +34,6 @@ class Scorers:
 
     first: Score
     careful: Score | None = None
-
-
-Item = TypeVar("Item")
-Made = TypeVar("Made")
-
-
-@dataclass(frozen=True, slots=True)
-class Pair(Generic[Item, Made]):
-    """What was taken from a stream, and what was made of it."""
-
-    item: Item
-    made: Made
 
 
 def answer_stream(
@@ -109,26 +96,6 @@ def blocks(examples: Iterable[Asked]) -> Iterator[list[Asked]]:
             block, characters = [], 0
     if block:
         yield block
-
-
-def ahead(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[Pair[Item, Made]]:
-    """Each item with what `make` makes of it, in order; the next one is made in a thread while the caller uses this one.
-
-    `items` is read in the caller's thread. What `make` raises is raised where its item would have come. Closing the
-    generator waits for the one call of `make` that may be running, and makes nothing more.
-
-    >>> [pair.made for pair in ahead([3, 1, 2], str)]
-    ['3', '1', '2']
-    """
-    before: Pair[Item, Future[Made]] | None = None
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
-        for item in items:
-            now = Pair(item, thread.submit(make, item))
-            if before is not None:
-                yield Pair(before.item, before.made.result())
-            before = now
-        if before is not None:
-            yield Pair(before.item, before.made.result())
 
 
 @dataclass(frozen=True, slots=True)

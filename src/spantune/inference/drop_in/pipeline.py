@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from spantune.ahead import ahead
 from spantune.config import WindowsConfig
 from spantune.data.records import Example
 from spantune.errors import WindowError
@@ -20,7 +21,7 @@ from spantune.features.template import fast_backend, read_template, tokenise
 from spantune.inference.answers import Asked
 from spantune.inference.drop_in.calls import OptionError, Options, read_call
 from spantune.inference.drop_in.spans import Scored, Words, answers_of, read_words, scored
-from spantune.inference.stream import ahead, blocks
+from spantune.inference.stream import blocks
 from spantune.models import check_window_fits, longest_window, score_windows
 
 USUAL_LENGTH, USUAL_STRIDE = 384, 128
