@@ -194,7 +194,7 @@ def wide_reader(tokenizer, precision):
     torch.manual_seed(0)
     model = BertForQuestionAnswering(tiny_bert_config(tokenizer, hidden_size=128, intermediate_size=256)).eval()
     with torch.no_grad():
-        model.qa_outputs.weight.mul_(40)
+        model.qa_outputs.weight.mul_(10)
     return Reader(model, tokenizer, ReaderSettings(WINDOWS), precision=precision)
 
 
@@ -205,8 +205,7 @@ def test_bf16_answers_as_fp32_does(wordpiece):
     found = list(reader.with_threshold(0.5).answer_many(records))
     same = [one.text == other.text for one, other in zip(plain, found, strict=True)]
     assert np.mean(same) >= 0.95  # a random head: every answer is a close one
-    rounding = 0.01 * max(abs(one.score) for one in plain)  # 8 bits are 0.4%, and this head draws scores of 30 to 40
-    assert [one.score for one in plain] == pytest.approx([one.score for one in found], abs=rounding)
+    assert [one.score for one in plain] == pytest.approx([one.score for one in found], abs=0.1)  # of scores of 8
     assert reader.model.dtype == torch.float32
 
 
