@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from spantune.data.records import Example
 from spantune.errors import DataError
 from spantune.inference.answers import Answer
+from spantune.inference.choosing import CLOSE
 from spantune.inference.settings import ReaderSettings
 
 
@@ -49,3 +51,10 @@ def ranked(answers: Iterable[Answer], settings: ReaderSettings, top: int) -> tup
         Found(int(answer.id), answer, -answer.no_answer_score if settings.may_abstain else answer.score) for answer in given
     ]
     return tuple(sorted(found, key=lambda one: (-one.merit, one.context))[: max(top, 1)])
+
+
+def close_merits(found: Sequence[Found], top: int) -> set[int]:
+    """The contexts, of all of them ranked, that a little noise in the scores could move within the `top` first or into them."""
+    reaching = [one for at, one in enumerate(found) if at < top or found[top - 1].merit - one.merit < CLOSE]
+    near = [pair for pair in pairwise(reaching) if pair[0].merit - pair[1].merit < CLOSE]
+    return {one.context for pair in near for one in pair}

@@ -8,7 +8,7 @@ from spantune.data.records import Example
 from spantune.errors import DataError, QuestionTooLongError
 from spantune.features import SpanScores, Windows, encode
 from spantune.features.scores import WindowScores
-from spantune.inference.across import Found, one_a_context, ranked
+from spantune.inference.across import Found, close_merits, one_a_context, ranked
 from spantune.inference.answers import Answer, Asked
 from spantune.inference.choosing import SPANS_KEPT, checked, choose, close_call, decode
 from spantune.inference.settings import ReaderSettings
@@ -51,13 +51,21 @@ class Answering:
         """The `top` best answers to one question across many contexts, best first; see `across.ranked` for what is best.
 
         The windows of all contexts are scored in one stream, longest first. Every context is read: how high a window scores
-        cannot be bounded before the model has seen it. Blank contexts hold no answer. Raises `DataError` for an empty question
-        and for contexts that are no texts, `QuestionTooLongError` as `answer` does.
+        cannot be bounded before the model has seen it. Contexts too close to rank are scored again, as close answers are.
+        Blank contexts hold no answer. Raises `DataError` for an empty question and for contexts that are no texts,
+        `QuestionTooLongError` as `answer` does.
         """
         if isinstance(contexts, str):
             contexts = [contexts]
-        asked = self.one(question, NO_CONTEXT)
-        return ranked(self.answer_many(one_a_context(asked, contexts)), self.settings, top)
+        rows = one_a_context(self.one(question, NO_CONTEXT), contexts)
+        answers = {answer.id: answer for answer in self.answer_many(rows)}
+        if self.careful is not None:
+            near = close_merits(ranked(answers.values(), self.settings, len(rows)), top)
+            again = answer_stream(
+                [one for one in rows if int(one.id) in near], self.encode, Scorers(self.careful), self.settings
+            )
+            answers |= {answer.id: answer for answer in again}
+        return ranked(answers.values(), self.settings, top)
 
     def trace(self, question: str, context: str, top: int = 5) -> Trace:
         """Every step from the question to its answer: encoding, forward pass, selection. Errors as for `answer`."""

@@ -17,6 +17,7 @@ from spantune.models import hidden_size
 Precision = Literal["auto", "fp32", "bf16"]
 PRECISIONS = ("auto", "fp32", "bf16")
 NATIVE = ("amx_bf16", "amx_tile", "avx512_bf16")  # processor features that multiply bf16; without one it is emulated, slowly
+OUTPUTS = 2  # of the answer head: start and end
 NARROWEST = 128  # hidden size: below it, converting and starting each operation costs more than the multiplication saves
 
 
@@ -34,12 +35,21 @@ def halved(model: Any, precision: Precision) -> Any | None:
         )
     if precision == "fp32" or (precision == "auto" and not _pays(model)):
         return None
-    tensors = [*model.parameters(), *model.buffers()]
-    made = copy.deepcopy(model, {id(one): _in_bf16(one) for one in tensors if one.is_floating_point()}).eval()
-    head = getattr(made, "qa_outputs", None)
-    if head is not None:  # two numbers a token cost nothing, and bf16 would round scores of 5 to steps of 1/32
-        head.float().register_forward_pre_hook(_as_fp32)
+    head = _head(model)
+    exact = {id(one) for one in head.parameters()} if head is not None else set()
+    exact |= {id(one) for name, one in model.named_buffers() if "inv_freq" in name}  # rounded, far positions turn too far
+    tensors = [one for one in (*model.parameters(), *model.buffers()) if one.is_floating_point() and id(one) not in exact]
+    made = copy.deepcopy(model, {id(one): _in_bf16(one) for one in tensors}).eval()
+    copied = _head(made)
+    if copied is not None:  # two numbers a token cost nothing, and bf16 would round scores of 5 to steps of 1/32
+        copied.register_forward_pre_hook(_as_fp32)
     return made
+
+
+def _head(model: Any) -> torch.nn.Linear | None:
+    """The layer that makes start and end logits: families call it `qa_outputs` or `classifier`."""
+    layers = [one for one in model.modules() if type(one) is torch.nn.Linear and one.out_features == OUTPUTS]
+    return layers[-1] if layers else None
 
 
 def _pays(model: Any) -> bool:

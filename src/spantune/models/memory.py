@@ -8,14 +8,18 @@ import contextlib
 import ctypes
 import mmap
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 # Parameters of mallopt(3), and the values that glibc begins with.
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-AS_GLIBC_BEGINS = 128 * 1024
+MOST_MAPPED, MOST_KEPT = 32 * 2**20, 64 * 2**20  # what glibc itself raises the two to, as large blocks come and go
 PAGE, PAGE_OUT = mmap.PAGESIZE, 21  # madvise(2)
 NEVER = 2**30  # blocks up to 1 GB come from the heap, and its top is not given back
+
+_LOCK = threading.Lock()
+_AT_WORK: list[Any] = []
 
 
 @contextlib.contextmanager
@@ -23,20 +27,27 @@ def kept_memory() -> Iterator[None]:
     """Keep freed memory for the next tensor while a block of work runs, and give it back to the system at its end.
 
     glibc maps every block above 128 kB to 32 MB anew and clears it page by page; the activations of a training step are such
-    blocks, hundreds of them a step. Does nothing where the C library is another one.
+    blocks, hundreds of them a step. Of blocks of work inside one another or side by side, the last to end gives it back. The
+    thresholds stay where glibc's own adjustment, which setting them switches off, would have brought them. Does nothing where
+    the C library is another one.
     """
     library = _glibc()
     if library is None:
         yield
         return
-    library.mallopt(MMAP_THRESHOLD, NEVER)
-    library.mallopt(TRIM_THRESHOLD, NEVER)
+    with _LOCK:
+        _AT_WORK.append(library)
+        library.mallopt(MMAP_THRESHOLD, NEVER)
+        library.mallopt(TRIM_THRESHOLD, NEVER)
     try:
         yield
     finally:
-        library.mallopt(MMAP_THRESHOLD, AS_GLIBC_BEGINS)
-        library.mallopt(TRIM_THRESHOLD, AS_GLIBC_BEGINS)
-        library.malloc_trim(0)
+        with _LOCK:
+            _AT_WORK.pop()
+            if not _AT_WORK:
+                library.mallopt(MMAP_THRESHOLD, MOST_MAPPED)
+                library.mallopt(TRIM_THRESHOLD, MOST_KEPT)
+                library.malloc_trim(0)
 
 
 def let_wait(tensors: Iterable[Any]) -> None:

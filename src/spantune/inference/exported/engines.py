@@ -5,6 +5,7 @@ Does not know: tokenizers, windows.
 """
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -76,11 +77,12 @@ def open_openvino(file: Path, threads: int) -> Engine:
     openvino = library("openvino", "openvino")
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino.Core().compile_model(str(file), "CPU", settings)
-    request = compiled.create_infer_request()
+    request, alone = compiled.create_infer_request(), threading.Lock()
 
     def run(batch: Batch) -> tuple[Any, Any]:
-        found = request.infer(dict(batch))
-        start, end = (np.array(found[compiled.output(name)]) for name in OUTPUTS)
+        with alone:  # the request owns its outputs: another thread's batch would be written over them
+            found = request.infer(dict(batch))
+            start, end = (np.array(found[compiled.output(name)]) for name in OUTPUTS)
         return start, end
 
     return run

@@ -47,11 +47,12 @@ def attend(
 ) -> tuple[Tensor, Tensor | None]:
     """The signature that Transformers calls attention with: (B, heads, T, width) in, (B, T, heads, width) out.
 
-    Calls with what the kernels do not compute (dropout, causal order without a mask, fewer key heads than query heads, a
-    cache, a bias by position) go to PyTorch's own attention as Transformers calls it.
+    Calls with what the kernels do not compute (dropout, mixed dtypes, causal order without a mask, fewer key heads than query
+    heads, a cache, a bias by position) go to PyTorch's own attention as Transformers calls it.
     """
     causal = module.is_causal if is_causal is None and hasattr(module, "is_causal") else bool(is_causal)
     plain = dropout == 0.0 and query.shape == key.shape == value.shape and not (causal and attention_mask is None)
+    plain = plain and query.dtype == key.dtype == value.dtype == _computed_in(query)
     if not plain or any(others.get(name) is not None for name in ("position_bias", "softcap", "cache", "s_aux")):
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=is_causal, **others
@@ -73,9 +74,17 @@ def padding_mask(
     whole = attention_mask is not None and attention_mask.ndim == 2 and attention_mask.shape[1] == kv_length
     if mask_function is bidirectional_mask_function and whole and others.get("local_size") is None:
         assert attention_mask is not None  # by `whole`
-        return None if bool(attention_mask.all()) else attention_mask[:, None, None, :]
+        # Another batch may be padded than the one that a trace is made of.
+        traced = torch._C._get_tracing_state() is not None or torch.compiler.is_compiling()
+        return None if not traced and bool(attention_mask.all()) else attention_mask[:, None, None, :]
     made: Tensor | None = sdpa_mask(attention_mask=attention_mask, mask_function=mask_function, kv_length=kv_length, **others)
     return made
+
+
+def _computed_in(query: Tensor) -> torch.dtype:
+    """The dtype of products: under autocast its own. Rotated positions leave queries and keys in fp32 beside bf16 values."""
+    kind = query.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else query.dtype
 
 
 def _as_bias(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:

@@ -60,12 +60,16 @@ def _choice(asked: Question) -> str:
     backward = "forward and back" if asked.gradients else "forward"
     shape = f"{asked.heads}x{asked.width} length {asked.length}"
     key = f"{asked.device} {asked.dtype} {shape} {backward}: {' or '.join(asked.kernels)}"
-    file = cache_folder() / f"attention-{machine()}.json"
+    folder = cache_folder()
+    file = folder / f"attention-{machine()}.json" if folder is not None else None
+    if file is None:
+        return measured(asked)
     known = _read(file)
     if known.get(key) not in KERNELS:
-        known = {**known, key: measured(asked)}
+        # Another process may have measured meanwhile: what it remembered stays, and is taken.
+        known = {key: measured(asked), **_read(file)}
         _remember(file, known)
-    return known[key]
+    return known[key] if known[key] in KERNELS else FALLBACK
 
 
 def measured(asked: Question) -> str:
@@ -73,22 +77,32 @@ def measured(asked: Question) -> str:
     best = {name: float("inf") for name in asked.kernels}
     runs = {name: _run(KERNELS[name], asked) for name in asked.kernels}
     for repeat in range(REPEATS + 1):
-        for name in asked.kernels:
+        for name in tuple(runs):
             _finished(asked.device)
             began = time.perf_counter()
-            runs[name]()
-            _finished(asked.device)
+            try:
+                runs[name]()
+                _finished(asked.device)
+            except (ImportError, RuntimeError, TypeError):  # this PyTorch or this device cannot compute it
+                if name == FALLBACK:
+                    raise
+                del runs[name]
+                best[name] = float("inf")
+                continue
             if repeat:  # the first pass builds what the later ones use
                 best[name] = min(best[name], time.perf_counter() - began)
     return min(asked.kernels, key=best.__getitem__)
 
 
-def cache_folder() -> Path:
-    """Where measurements are kept: `SPANTUNE_CACHE`, else `spantune` in the user's cache folder."""
-    named = os.environ.get("SPANTUNE_CACHE")
+def cache_folder() -> Path | None:
+    """Where measurements are kept: `SPANTUNE_CACHE`, else `spantune` in the user's cache folder; `None` for a user without."""
+    named, caches = os.environ.get("SPANTUNE_CACHE"), os.environ.get("XDG_CACHE_HOME")
     if named:
         return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spantune"
+    try:
+        return Path(caches or Path.home() / ".cache") / "spantune"
+    except RuntimeError:  # in a container, a user without a home
+        return None
 
 
 def machine() -> str:
@@ -133,7 +147,7 @@ def _read(file: Path) -> dict[str, str]:
         known = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
+    return {key: name for key, name in known.items() if isinstance(name, str)} if isinstance(known, dict) else {}
 
 
 def _remember(file: Path, known: dict[str, str]) -> None:
