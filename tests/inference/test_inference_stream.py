@@ -242,6 +242,18 @@ def test_the_best_of_many_contexts_is_the_best_of_their_answers(answering):
     assert answering.best_of("What was the note?", contexts[0])[0].context == 0
 
 
+def test_contexts_too_close_to_rank_are_ranked_in_fp32(wordpiece):
+    """Previously only the spans of one context were compared again."""
+    contexts = [one.context for one in made_examples(40, seed=9)]
+    careful = Engine()
+    rough = Answering(wordpiece, ReaderSettings(WINDOWS), Engine(noise=0.01), careful)
+    exact = Answering(wordpiece, ReaderSettings(WINDOWS), Engine())
+    for top in (1, 5):
+        ours, wanted = (one.best_of("What was the note?", contexts, top) for one in (rough, exact))
+        assert [one.context for one in ours] == [one.context for one in wanted]
+    assert 0 < careful.windows < 2 * 40
+
+
 def test_a_reader_that_may_abstain_leaves_out_contexts_without_an_answer():
     answers = [
         replace(an_answer(9.0, no_answer_score=-1.0), id="0", score=9.0),

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -187,7 +188,13 @@ def test_a_choice_is_measured_once_and_remembered_for_the_machine(tmp_path, monk
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"cpu float32 3x16 length 64 forward and back: sdpa or three_products": "of a later version"}']
+    "content",
+    [
+        "",
+        "[]",
+        '{"cpu float32 3x16 length 64 forward and back: sdpa or three_products": ["sdpa"]}',
+        '{"cpu float32 3x16 length 64 forward and back: sdpa or three_products": "of a later version"}',
+    ],
 )
 def test_a_damaged_memory_is_measured_again(content, tmp_path, monkeypatch):
     monkeypatch.setenv("SPANTUNE_CACHE", str(tmp_path))
@@ -204,6 +211,56 @@ def test_a_cache_that_cannot_be_written_bars_nothing(tmp_path, monkeypatch):
     choice._choice.cache_clear()
     assert choice.choose_kernel(torch.randn(1, 2, 64, 8), gradients=False) in KERNELS.values()
     choice._choice.cache_clear()
+
+
+def test_a_choice_that_another_process_made_meanwhile_is_taken(tmp_path, monkeypatch):
+    """Previously the later one was written over it, with everything else that had been remembered in between."""
+    monkeypatch.setenv("SPANTUNE_CACHE", str(tmp_path))
+    file = tmp_path / f"attention-{choice.machine()}.json"
+    key = "cpu float32 3x16 length 64 forward and back: sdpa or three_products"
+
+    def meanwhile(asked):
+        file.write_text(json.dumps({key: "sdpa", "another": "sdpa"}))
+        return "three_products"
+
+    choice._choice.cache_clear()
+    monkeypatch.setattr(choice, "measured", meanwhile)
+    assert choice.choose_kernel(torch.randn(2, 3, 70, 16), gradients=True) is KERNELS["sdpa"]
+    assert json.loads(file.read_text()) == {key: "sdpa", "another": "sdpa"}
+    choice._choice.cache_clear()
+
+
+def test_a_user_without_a_home_measures_for_each_process(monkeypatch):
+    """Previously the first forward pass ended in a RuntimeError."""
+    for name in ("SPANTUNE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(choice.Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    choice._choice.cache_clear()
+    assert choice.cache_folder() is None
+    assert choice.choose_kernel(torch.randn(1, 2, 64, 8), gradients=False) in KERNELS.values()
+    choice._choice.cache_clear()
+
+
+def test_a_kernel_that_cannot_run_here_is_not_chosen(monkeypatch):
+    """Previously what it raised reached the user: an older PyTorch lacks what packing needs."""
+
+    def missing(*_):
+        raise ImportError("no such kernel in this PyTorch")
+
+    monkeypatch.setitem(KERNELS, "missing", replace(KERNELS["three_products"], attend=missing))
+    assert choice.measured(choice.Question("cpu", "float32", 2, 8, 64, True, ("sdpa", "missing"))) == "sdpa"
+
+
+def test_queries_of_another_dtype_than_values_are_computed_by_torch():
+    """Previously rotated queries in fp32 beside bf16 values, as autocast leaves them, broke the pass back."""
+    query, key, value, gradient = drawn(2, 2, 8, 4, torch.float32)
+    query, key = query.requires_grad_(), key.requires_grad_()
+    module = torch.nn.Module()
+    module.is_causal = False
+    with torch.autocast("cpu", torch.bfloat16):
+        found, _ = attend(module, query, key, value.to(torch.bfloat16), None)
+    found.float().backward(gradient.transpose(1, 2))
+    assert torch.isfinite(query.grad).all()
 
 
 def test_measuring_leaves_the_random_numbers_of_training_alone():

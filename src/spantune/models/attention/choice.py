@@ -64,12 +64,15 @@ def _choice(asked: Question) -> str:
     file = folder / f"attention-{machine()}.json" if folder is not None else None
     if file is None:
         return measured(asked)
-    known = _read(file)
-    if known.get(key) not in KERNELS:
-        # Another process may have measured meanwhile: what it remembered stays, and is taken.
-        known = {key: measured(asked), **_read(file)}
-        _remember(file, known)
-    return known[key] if known[key] in KERNELS else FALLBACK
+    known = _read(file).get(key)
+    if known is not None and known in KERNELS:
+        return known
+    found = measured(asked)
+    others = _read(file)  # another process may have measured meanwhile: what it remembers stays, and is taken
+    known = others.get(key)
+    chosen = known if known is not None and known in KERNELS else found
+    _remember(file, {**others, key: chosen})
+    return chosen
 
 
 def measured(asked: Question) -> str:
