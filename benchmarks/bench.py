@@ -55,6 +55,7 @@ class Plan:
     answered: tuple[int, ...] = (300, 1000)
     tokens: int = 8192
     memory_questions: int = 500
+    steps: int = 3
     gpu: on_gpu.Sizes = on_gpu.BASE
 
     def quick(self) -> "Plan":
@@ -96,7 +97,9 @@ def _roofline(plan: Plan) -> dict[str, Any]:
         file = plan.out / f"{part}.json"
         if file.exists():
             told = json.loads(file.read_text(encoding="utf-8"))
-            rate = told["rates"]["spantune"]["median"] * told["windows"] / told["count"]
+            rate = told["rates"]["spantune"]["median"]
+            if told["unit"] == "questions/s":
+                rate *= told["windows"] / told["count"]
             rates[part] = (rate, told["lengths"], passes)
     return roofline.achieved(roofline.measure(plan.tokens, 5), rates)
 
@@ -108,7 +111,7 @@ PARTS: dict[str, Callable[[Plan], dict[str, Any]]] = {
     "answering": _answering,
     "passages": _passages,
     "evaluating": lambda plan: evaluating.measure(plan.run, plan.data, plan.evaluated, plan.rounds),
-    "memory": lambda plan: memory.measure(plan.run, plan.rounds, plan.memory_questions),
+    "memory": lambda plan: memory.measure(plan.run, plan.steps, plan.memory_questions),
     "roofline": _roofline,
     "scaling": _scaling,
     "gpu": lambda plan: on_gpu.measure(plan.gpu),

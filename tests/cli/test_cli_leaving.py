@@ -35,3 +35,12 @@ def test_a_reader_that_went_away_is_no_traceback():
     shell = f"{sys.executable} -m spantune check --help | true"
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
     assert "Traceback" not in done.stderr
+
+
+def test_outputs_that_are_closed_or_full_are_no_traceback():
+    """Previously a closed stdout changed the exit code, and a full disk was shown as a traceback."""
+    for redirected in (">&-", ">/dev/full"):
+        shell = f"{sys.executable} -m spantune --version {redirected}"
+        done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
+        assert "Traceback" not in done.stderr
+        assert done.returncode in (0, 2), done.stderr

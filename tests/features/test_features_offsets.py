@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
 from spantune.features.offsets import token_lengths
 from spantune.features.tokens import ids_of, rust_ids, token_block
@@ -77,6 +77,16 @@ def test_tokens_added_later_are_known():
     assert len(token_lengths(backend).of_token) == len(before.of_token) + 1
     block = token_block(backend, ["a brandnewword"], rust_ids(backend, ["a brandnewword"]))
     assert block.ends.tolist() == [1, 14]
+
+
+def test_an_added_token_that_splits_a_word_is_asked_for():
+    """Previously an unknown token that a text spells out could be evened out by one, and offsets were wrong unseen."""
+    backend = bert(lowercase=True)
+    backend.add_tokens([AddedToken("☃", normalized=False)])
+    text = "[UNK] ஃக☃ஃக is the answer"
+    block = token_block(backend, [text], rust_ids(backend, [text]))
+    told = backend.encode(text, add_special_tokens=False).offsets
+    assert block.starts.tolist() == [start for start, _ in told]
 
 
 def test_other_kinds_of_tokenizers_are_asked():

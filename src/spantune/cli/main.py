@@ -59,6 +59,10 @@ def main() -> NoReturn:
     except SpantuneError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(FAILED)
+    except OSError as error:  # the terminal's own: what rooms read and write, they tell of themselves
+        with contextlib.suppress(OSError):
+            typer.echo(f"Error: the output cannot be written: {error.strerror or error}", err=True)
+        sys.exit(FAILED)
     except SystemExit as leaving:  # typer makes this of Ctrl-C, without a word
         if leaving.code == INTERRUPTED:
             going_on = "; the same command with --resume goes on from the last checkpoint, if there is one"
@@ -83,6 +87,6 @@ def entry() -> NoReturn:
         threading._shutdown()  # type: ignore[attr-defined]  # no other way ends the idle threads of a pool
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):  # a reader of the pipe that went away
+            with contextlib.suppress(AttributeError, OSError, ValueError):  # closed before, or its reader went away
                 stream.flush()
         os._exit(code)

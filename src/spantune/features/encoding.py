@@ -2,7 +2,7 @@
 
 Contexts and questions are tokenised without special tokens and put together by the tokenizer's own template, which gives
 the same windows as `tokenizer(question, context, truncation="only_second", stride=..., return_overflowing_tokens=True)`
-but never panics on a stride, and tokenises a context that fifty questions share only once.
+but never panics on a stride, and tokenises a context that many questions of a block share only once.
 """
 
 from collections.abc import Iterable, Sequence

@@ -36,12 +36,13 @@ class TokenLengths:
     """What is known of each token and each code point.
 
     `of_token`, (vocabulary,) uint8: characters, 0 for a token that is as long as its word. `begins`, (vocabulary,) bool:
-    begins a word. `role` and `left`, (0x110000,) uint8, filled in when a code point is first seen: its part in the word,
-    and how many characters are left of it.
+    begins a word. `added`, (vocabulary,) bool: was added to the vocabulary, so that it may split a word. `role` and `left`,
+    (0x110000,) uint8, filled in when a code point is first seen: its part in the word, and how many characters are left of it.
     """
 
     of_token: Integers
     begins: Integers
+    added: Integers
     role: Integers
     left: Integers
     normalizer: Any
@@ -58,6 +59,7 @@ class TokenLengths:
         words = _sums(begins)
         odd |= np.diff(words[bounds]) != np.diff(word_bounds)
         text = np.repeat(np.arange(len(odd)), np.diff(bounds))
+        odd[text[self.added[ids]]] = True
         word = words[1:] - 1 + (word_bounds[:-1] - words[bounds[:-1]])[text]
         word = np.clip(word, 0, max(len(word_at) - 2, 0))
         lengths = self.of_token[ids].astype(np.int64)
@@ -95,16 +97,16 @@ class TokenLengths:
 
     def _look_at(self, codes: Integers) -> None:
         for code in np.unique(codes[self.role[codes] == UNSEEN]).tolist():
-            self.role[code], self.left[code] = self._seen(chr(code))
+            self.left[code], self.role[code] = self._seen(chr(code))  # the role last: another thread may look at it
 
     def _seen(self, character: str) -> tuple[int, int]:
         text = self.normalizer.normalize_str(LETTER + SURROGATES.sub("\ufffd", character) + LETTER)
         pieces = [piece for piece, _ in self.splitter.pre_tokenize_str(text)]
         if pieces == [LETTER, LETTER]:
-            return SPACE, 0
+            return 0, SPACE
         if len(pieces) == 1 and not (len(text) > 2 and self._moves(character)):
-            return INSIDE, len(text) - 2
-        return (ALONE, 1) if len(pieces) == 3 and len(pieces[1]) == 1 else (IRREGULAR, 1)
+            return len(text) - 2, INSIDE
+        return 1, ALONE if len(pieces) == 3 and len(pieces[1]) == 1 else IRREGULAR
 
     def _moves(self, character: str) -> bool:
         """A normaliser that takes accents off decomposes first, which puts the marks that stay in their canonical order."""
@@ -130,10 +132,12 @@ def _lengths(backend: Any, size: int, normalizer: str) -> TokenLengths:
         begins[number] = not (token.startswith(prefix) and token != prefix)
         length = len(token) if begins[number] else len(token) - len(prefix)
         of_token[number] = length if length <= LONGEST else 0
-    if backend.model.unk_token in vocabulary:
-        of_token[vocabulary[backend.model.unk_token]] = 0
+    added = np.zeros(len(of_token), dtype=bool)
+    added[list(backend.get_added_tokens_decoder())] = True
+    if backend.model.unk_token in vocabulary:  # mostly an added token too, for texts that spell it out
+        of_token[vocabulary[backend.model.unk_token]] = added[vocabulary[backend.model.unk_token]] = 0
     role, left = np.full(CODE_POINTS, UNSEEN, dtype=np.uint8), np.zeros(CODE_POINTS, dtype=np.uint8)
-    return TokenLengths(of_token, begins, role, left, backend.normalizer, backend.pre_tokenizer)
+    return TokenLengths(of_token, begins, added, role, left, backend.normalizer, backend.pre_tokenizer)
 
 
 def _sums(values: Integers) -> Integers:

@@ -97,7 +97,8 @@ def read_call(positional: Sequence[Any], question: Any, context: Any, data: Any)
         return Call((_example(given[place], place + 1) for place in range(len(given))), streamed=True, single=False)
     items = _items(given)
     found = [_example(item, number) for number, item in enumerate(items, start=1)]
-    return Call(found, streamed=False, single=len(found) == 1)
+    listed = isinstance(given, Mapping) and isinstance(given.get("question"), list)
+    return Call(found, streamed=False, single=len(found) == 1 and not listed)
 
 
 def _items(given: Any) -> list[Any]:
