@@ -9,7 +9,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from made_up import read_rows
 from rounds import serve
 
-from spantune import Example, Reader, encode, fine_tune, load_config, load_reader, load_tokenizer
+from spantune import Reader, encode, fine_tune, load_config, load_reader, load_tokenizer
 
 WARM_WINDOWS, WARM_QUESTIONS = 64, 32
 
@@ -65,23 +65,11 @@ def passages(job: dict[str, Any]) -> Round:
     def one_round(warm: bool) -> dict[str, Any]:
         these = contexts[:WARM_QUESTIONS] if warm else contexts
         began = time.perf_counter()
-        found = list(_best(reader, questions, these))
+        found = [next((one.answer.text for one in reader.best_of(question, these)), "") for question in questions]
         seconds = time.perf_counter() - began
         return {"seconds": seconds, "count": len(questions) * len(these), "answers": found}
 
     return one_round
-
-
-def _best(reader: Reader, questions: list[str], contexts: list[str]) -> Iterator[str]:
-    """The best answer's text, question by question: by `best_of` where the reader has it, else of all answers."""
-    best_of: Any = getattr(reader, "best_of", None)
-    if best_of is not None:
-        yield from (next((one.answer.text for one in best_of(question, contexts)), "") for question in questions)
-        return
-    asked = [Example(str(at), question, context) for at, question in enumerate(questions) for context in contexts]
-    answers = list(reader.answer_many(asked))
-    for at in range(len(questions)):
-        yield max(answers[at * len(contexts) : (at + 1) * len(contexts)], key=lambda one: one.score).text
 
 
 WORK: dict[str, Callable[[dict[str, Any]], Round]] = {"train": train, "answer": answer, "passages": passages}

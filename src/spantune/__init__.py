@@ -13,7 +13,7 @@ Importing spantune loads neither torch nor transformers; a name that needs them 
 
 from typing import TYPE_CHECKING, Any
 
-from spantune.lazily import attribute
+from spantune.lazily import names_of
 
 if TYPE_CHECKING:
     __version__: str
@@ -111,6 +111,8 @@ _ROOMS = {
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
+_find = names_of(globals(), _ROOM_OF)
+
 __all__ = sorted(["__version__", *_ROOM_OF])
 
 
@@ -119,11 +121,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # 30 ms that only those who ask for it should wait
 
         return version("spantune")
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module 'spantune' has no attribute {name!r}")
-    value = attribute(_ROOM_OF[name], name)
-    globals()[name] = value
-    return value
+    return _find(name)
 
 
 def __dir__() -> list[str]:

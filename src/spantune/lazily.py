@@ -1,23 +1,35 @@
 """Names that stand for nothing yet: their module is imported when they are first asked for.
 
-In: the name of a module, and of something in it. Out: the thing. Does not know: what the modules do.
+In: a package's names, and the modules that they are of. Out: its `__getattr__`. Does not know: what the modules do.
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 
-def attribute(module: str, name: str) -> Any:
-    """`name` of `module`, which is imported now if it was not.
+def names_of(namespace: dict[str, Any], module_of: Mapping[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__`: it imports the module of a name, and puts what it found into the package's `namespace`.
 
-    >>> attribute("math", "tau") > 6
+    >>> space = {"__name__": "shapes"}
+    >>> names_of(space, {"tau": "math"})("tau") == space["tau"]
     True
+    >>> names_of(space, {})("square")
+    Traceback (most recent call last):
+        ...
+    AttributeError: module 'shapes' has no attribute 'square'
     """
-    with _without_collection():
-        return getattr(import_module(module), name)
+
+    def find(name: str) -> Any:
+        if name not in module_of:
+            raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}")
+        with _without_collection():
+            namespace[name] = getattr(import_module(module_of[name]), name)
+        return namespace[name]
+
+    return find
 
 
 @contextmanager

@@ -8,7 +8,7 @@ Importing this room loads neither torch nor transformers: `Reader` and `Classifi
 reader of another engine is an `Answering` with that engine's scores.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spantune.inference.across import Found
 from spantune.inference.answering import Answering
@@ -17,7 +17,7 @@ from spantune.inference.settings import ReaderSettings
 from spantune.inference.trace import Trace
 from spantune.inference.trace_html import trace_html
 from spantune.inference.trace_text import trace_text
-from spantune.lazily import attribute
+from spantune.lazily import names_of
 
 if TYPE_CHECKING:
     from spantune.inference.classifier import Classifier as Classifier
@@ -40,9 +40,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _WITH_TORCH:
-        raise AttributeError(f"module 'spantune.inference' has no attribute {name!r}")
-    value = attribute(_WITH_TORCH[name], name)
-    globals()[name] = value
-    return value
+__getattr__ = names_of(globals(), _WITH_TORCH)

@@ -60,7 +60,7 @@ class Answering:
         rows = one_a_context(self.one(question, NO_CONTEXT), contexts)
         answers = {answer.id: answer for answer in self.answer_many(rows)}
         if self.careful is not None:
-            near = close_merits(ranked(answers.values(), self.settings, len(rows)), top)
+            near = close_merits(ranked(answers.values(), self.settings, len(rows)), max(top, 1))
             again = answer_stream(
                 [one for one in rows if int(one.id) in near], self.encode, Scorers(self.careful), self.settings
             )

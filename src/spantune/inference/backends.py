@@ -6,7 +6,6 @@ from typing import Any
 
 from spantune.errors import ConfigError, MissingExtraError, RunError
 from spantune.inference.exported.folder import EXPORT, EXPORTED, read_export
-from spantune.lazily import attribute
 
 AUTO, TORCH = "auto", "torch"
 BACKENDS = (AUTO, TORCH, "onnx", "openvino")
@@ -53,7 +52,9 @@ def require_torch(run: Path | str) -> None:
 
 def _with_torch(run: Path | str) -> Any:
     require_torch(run)
-    return attribute("spantune.inference.reader", "Reader").load(run)
+    from spantune.inference import Reader
+
+    return Reader.load(run)
 
 
 def _missing() -> list[str]:

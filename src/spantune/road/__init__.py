@@ -7,9 +7,9 @@ Does not know: HTTP, terminals.
 A part is imported when one of its names is first asked for: who checks data does not wait for torch.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from spantune.lazily import attribute
+from spantune.lazily import names_of
 
 if TYPE_CHECKING:
     from spantune.road.asking import Asked as Asked
@@ -50,14 +50,9 @@ _PARTS = {
     "using": ("Evaluated", "evaluate_run", "predict_file"),
     "watch": ("Silent", "Watch"),
 }
-_PART_OF = {name: part for part, names in _PARTS.items() for name in names}
+_MODULE_OF = {name: f"spantune.road.{part}" for part, names in _PARTS.items() for name in names}
 
-__all__ = sorted(_PART_OF)
+__all__ = sorted(_MODULE_OF)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PART_OF:
-        raise AttributeError(f"module 'spantune.road' has no attribute {name!r}")
-    value = attribute(f"spantune.road.{_PART_OF[name]}", name)
-    globals()[name] = value
-    return value
+__getattr__ = names_of(globals(), _MODULE_OF)

@@ -7,9 +7,9 @@ Does not know: HTTP, metrics.
 Who reads a folder does not wait for what writes one: training is imported when a name of `folder` is first asked for.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from spantune.lazily import attribute
+from spantune.lazily import names_of
 from spantune.runs.facts import Provenance, RunFacts
 from spantune.runs.reading import Run, known_from_training, load_run, read_facts
 
@@ -33,9 +33,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _THAT_WRITE:
-        raise AttributeError(f"module 'spantune.runs' has no attribute {name!r}")
-    value = attribute("spantune.runs.folder", name)
-    globals()[name] = value
-    return value
+__getattr__ = names_of(globals(), dict.fromkeys(_THAT_WRITE, "spantune.runs.folder"))

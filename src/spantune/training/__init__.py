@@ -7,9 +7,9 @@ Does not know: files of data, tokenizers, how answers are scored.
 A part is imported when one of its names is first asked for: who reads a history does not wait for the Trainer.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from spantune.lazily import attribute
+from spantune.lazily import names_of
 
 if TYPE_CHECKING:
     from spantune.training.defaults import Choice as Choice
@@ -31,14 +31,9 @@ _PARTS = {
     "history": ("Epoch", "History"),
     "losses": ("class_losses", "span_accuracy", "span_losses"),
 }
-_PART_OF = {name: part for part, names in _PARTS.items() for name in names}
+_MODULE_OF = {name: f"spantune.training.{part}" for part, names in _PARTS.items() for name in names}
 
-__all__ = sorted(_PART_OF)
+__all__ = sorted(_MODULE_OF)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PART_OF:
-        raise AttributeError(f"module 'spantune.training' has no attribute {name!r}")
-    value = attribute(f"spantune.training.{_PART_OF[name]}", name)
-    globals()[name] = value
-    return value
+__getattr__ = names_of(globals(), _MODULE_OF)

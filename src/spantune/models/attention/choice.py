@@ -76,7 +76,7 @@ def _choice(asked: Question) -> str:
 
 
 def measured(asked: Question) -> str:
-    """The name of the kernel with the shortest of three passes over random tensors; a pass back is part of it if asked for."""
+    """The kernel with the shortest of `REPEATS` passes over random tensors; a pass back is part of it if asked for."""
     best = {name: float("inf") for name in asked.kernels}
     runs = {name: _run(KERNELS[name], asked) for name in asked.kernels}
     for repeat in range(REPEATS + 1):
