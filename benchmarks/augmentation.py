@@ -46,8 +46,12 @@ def drawn(examples: Sequence[Example], count: int, seed: int) -> list[Example]:
 def start(given: argparse.Namespace) -> None:
     """Fine-tune the embedded encoder once, so that the small runs begin above noise."""
     examples = drawn(check(read_examples(given.data)).examples, given.questions, 13)
-    config = Config(windows=WindowsConfig(length=256, stride=64), training=TrainingConfig(epochs=1, learning_rate=3e-4))
-    model, tokenizer = TASK.load_model(config, examples), load_tokenizer("embedded")
+    config = Config(
+        model=ModelConfig(name="embedded-encoder"),
+        windows=WindowsConfig(length=256, stride=64),
+        training=TrainingConfig(epochs=1, learning_rate=3e-4),
+    )
+    model, tokenizer = TASK.load_model(config, examples), load_tokenizer("embedded-encoder")
     result = fine_tune(model, TASK.encode(examples, tokenizer, model, config), config.training)
     result.model.save_pretrained(given.out)
     tokenizer.save_pretrained(given.out)

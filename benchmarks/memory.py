@@ -30,7 +30,7 @@ rows = [Example(str(at), "Which word begins it?", f"{at} " + words[:9000], (Span
 windows = encode(rows, load_tokenizer("embedded"), config.windows)
 full = np.flatnonzero(windows.lengths == config.windows.length)[: size * config.training.batch_size]
 assert len(full) == size * config.training.batch_size
-fine_tune(load_reader("embedded"), windows.take(full), config.training)
+fine_tune(load_reader("embedded-encoder"), windows.take(full), config.training)
 told = {"windows": len(full), "tokens": config.windows.length, "batch_size": config.training.batch_size}
 """,
     "answering": """

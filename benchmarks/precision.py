@@ -1,6 +1,6 @@
 """Whether the fast way to train costs quality: the same fine-tuning in bf16 with fast kernels, and in fp32 as PyTorch has it.
 
-    python benchmarks/precision.py DATA [--model embedded] [--train 800] [--held-out 400] [--epochs 2] [--seeds 3]
+    python benchmarks/precision.py DATA [--model embedded-encoder] [--train 800] [--held-out 400] [--epochs 2] [--seeds 3]
 
 DATA is split by document once. Each seed draws the order, the dropout and, where the model has none, the head. Prints a JSON
 object; EM and F1 are means over seeds with the standard deviation between them, and the differences are paired by seed.
@@ -82,7 +82,7 @@ def main() -> None:
     """Train every way with every seed and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
-    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--model", default="embedded-encoder")
     parser.add_argument("--train", type=int, default=800)
     parser.add_argument("--held-out", type=int, default=400)
     parser.add_argument("--epochs", type=int, default=2)

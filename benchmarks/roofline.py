@@ -73,7 +73,7 @@ def _rate(m: int, k: int, n: int, rounds: int, dtype: torch.dtype) -> float:
 
 def measure(tokens: int, rounds: int) -> dict[str, Any]:
     """Peaks of this machine in GFLOP/s for the embedded reader's shapes."""
-    shape = shape_of(load_reader("embedded"))
+    shape = shape_of(load_reader("embedded-encoder"))
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
     return {
         "shape": {"layers": shape.layers, "hidden": shape.hidden, "inner": shape.inner},

@@ -24,7 +24,7 @@ def training(rows: str, plain_steps: int, rounds: int) -> dict[str, Any]:
     base = base_folder(weights)
     recipe = partial(Side, sys.executable, "peers/recipe.py")
     sides: Starts = {
-        "spantune": partial(Side, sys.executable, "ours.py", {"do": "train", "rows": rows, "model": "embedded"}),
+        "spantune": partial(Side, sys.executable, "ours.py", {"do": "train", "rows": rows, "model": "embedded-encoder"}),
         "tuned recipe": partial(recipe, {"rows": rows, "model": base, "variant": "tuned", "steps": -1}),
         "recipe": partial(recipe, {"rows": rows, "model": base, "variant": "plain", "steps": plain_steps}),
     }

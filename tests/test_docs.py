@@ -20,7 +20,9 @@ PAGES = {
     "augmentation.md": 3,
     "export.md": 5,
     "performance.md": 1,
-    "coming-from.md": 10,
+    "coming-from.md": 8,
+    "methods.md": 8,
+    "reader.md": 4,
 }
 """Pages of the documentation, and how many examples each has at least."""
 

@@ -73,11 +73,30 @@ class AugmentConfig(_Section):
     unanswerable: float = Field(
         default=0.0, ge=0, le=1, description="share of training questions copied onto a similar passage without the answer"
     )
+    altered: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of training questions copied with a fact turned: nothing answers them",
+    )
 
 
 class TrainingConfig(_Section):
     """How the model is fine-tuned. The defaults are safe for full fine-tuning."""
 
+    method: Literal["full", "lora", "dora", "ia3", "head", "unfreeze", "prompt", "p-tuning", "prefix"] = Field(
+        default="full", description="what is trained; docs/methods.md tells what each is good for"
+    )
+    rank: int = Field(default=16, ge=1, le=1024, description="rank of the updates that lora and dora train")
+    virtual_tokens: int = Field(
+        default=20, ge=1, le=200, description="vectors that prompt, p-tuning and prefix train before the text"
+    )
+    layer_decay: float = Field(
+        default=1.0, gt=0, le=1, description="factor on the rate from each layer to the one below it; 1 gives all the same"
+    )
+    towards_start: float = Field(
+        default=0.0, ge=0, description="pull of every weight towards its value before training, as weight decay pulls to 0"
+    )
     epochs: int | None = Field(
         default=None, ge=1, le=1000, description="passes over the data; null chooses by the number of windows"
     )
@@ -103,6 +122,20 @@ class TrainingConfig(_Section):
     )
 
 
+class KeepConfig(_Section):
+    """What a model that could answer before should keep of that. Nothing of it is done where the head is new."""
+
+    probe: bool = Field(
+        default=True, description="measure general ability before and after training, on questions that ship with the package"
+    )
+    replay: float = Field(
+        default=0.0, ge=0, le=4, description="general questions trained on beside each question of the data: 0.5 is one for two"
+    )
+    mix: bool = Field(
+        default=True, description="mix the tuned weights with those before training in the share that held-out data likes best"
+    )
+
+
 class Config(_Section):
     """Every setting of a run."""
 
@@ -114,6 +147,7 @@ class Config(_Section):
     windows: WindowsConfig = WindowsConfig()
     augment: AugmentConfig = AugmentConfig()
     training: TrainingConfig = TrainingConfig()
+    keep: KeepConfig = KeepConfig()
 
     def warnings(self) -> tuple[str, ...]:
         """Settings that are allowed but rarely meant, in plain words.

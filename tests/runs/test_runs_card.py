@@ -120,7 +120,7 @@ def test_without_scores_there_is_no_model_index_and_the_page_says_why(scores):
     ("base_model", "is_folder", "in_front", "in_text"),
     [
         ("bert-base-uncased", False, "bert-base-uncased", "bert-base-uncased"),
-        ("embedded", False, "sentence-transformers/all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"),
+        ("embedded-encoder", False, "sentence-transformers/all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"),
         ("/home/someone/private/my-model", True, None, "my-model"),
         ("C:\\Users\\someone\\my-model", True, None, "my-model"),
         ("models/mine", True, None, "mine"),
@@ -133,6 +133,13 @@ def test_the_base_model_is_linked_only_when_the_hub_can_know_it(base_model, is_f
     assert card.data.base_model == in_front
     assert f"It is {in_text}, fine-tuned" in card.text
     assert "someone" not in card.content
+
+
+def test_a_model_that_began_as_the_embedded_reader_names_it_and_its_licence():
+    card = parsed(facts(base_model="embedded"))
+    assert card.data.base_model == "sentence-transformers/all-MiniLM-L6-v2"
+    assert "spantune's embedded reader, under CC BY-SA 4.0, on sentence-transformers/all-MiniLM-L6-v2" in card.text
+    assert "embedded reader" not in parsed(facts(base_model="embedded", task="classify")).text
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

@@ -24,6 +24,7 @@ def command(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the trace as a web page that needs nothing else.")
     ] = None,
+    always_answer: options.AlwaysAnswer = False,
     backend: Annotated[
         str, typer.Option("--backend", metavar="NAME", help="auto, torch, or the exported model: onnx, openvino.")
     ] = "auto",
@@ -40,7 +41,15 @@ def command(
         raise typer.BadParameter(f"{dash!r} after the question; give a context as --context TEXT, --context-file FILE or -")
     if dash and context_file:
         raise typer.BadParameter("two contexts: a file and standard input; give one of them")
-    asked = spantune.ask_run(run, question, context=context, context_file=context_file or dash, top=top, backend=backend)
+    asked = spantune.ask_run(
+        run,
+        question,
+        context=context,
+        context_file=context_file or dash,
+        top=top,
+        always_answer=always_answer,
+        backend=backend,
+    )
     show.result(asked.as_dict(trace), as_json=json, text=lambda: show.asked(asked, trace=trace, top=top))
     if html is not None:
         show.note(f"the trace is in {asked.write_html(html)}")

@@ -40,6 +40,7 @@ def command(
     crop          a part of the context that holds all references
     distractor    the context beside a passage of another document
     unanswerable  the question asked of a similar passage that does not answer it
+    altered       the question with a fact turned, so that nothing answers it
 
     For the training side alone, after spantune split: a copy of a held-out question is a leak.
     spantune train does the same on its own side with --set augment.typos=0.5.

@@ -37,7 +37,7 @@ def command(
     with Terminal(quiet=json) as watch:
         watch.heading("1. The data: questions on annual reports, answered by quoting them (TAT-QA, CC BY 4.0)")
         watch.say(lambda: show.report(report))
-        watch.heading("2. Fine-tuning the embedded encoder; whole documents are held out")
+        watch.heading("2. Fine-tuning the embedded reader; whole documents are held out")
         trained = spantune.train_run([data], folder, spantune.load_config(overrides=SETTINGS), watch=watch)
         asked = spantune.worth_asking(trained)
         trace = trained.predictor.trace(asked.question, asked.context)

@@ -18,6 +18,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Also write scores and every wrong answer as JSON.")
     ] = None,
+    always_answer: options.AlwaysAnswer = False,
     shape: options.Shape = None,
     columns: options.Columns = None,
     encoding: options.Encoding = None,
@@ -33,5 +34,6 @@ def command(
     France is Paris" has F1 100 and EM 0. Data that the run was trained on gets a loud warning.
     """
     with Terminal(quiet=json) as watch:
-        evaluated = spantune.evaluate_run(run, data, out=out, read_as=options.read_as(shape, columns, encoding), watch=watch)
+        read_as = options.read_as(shape, columns, encoding)
+        evaluated = spantune.evaluate_run(run, data, out=out, always_answer=always_answer, read_as=read_as, watch=watch)
     show.result(evaluated.as_dict(), as_json=json, text=lambda: show.evaluated(evaluated))

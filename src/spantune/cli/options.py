@@ -1,6 +1,5 @@
 """The arguments that several commands share, defined once so that they read the same everywhere."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +10,8 @@ if TYPE_CHECKING:
 Data = Annotated[
     list[str], typer.Argument(metavar="DATA…", help="JSON(L), CSV, TSV, Parquet, Excel or TXT, also .gz; hub:owner/name.")
 ]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
+AlwaysAnswer = Annotated[bool, typer.Option("--always-answer", help="Give the best span even where 'no answer' scores higher.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a finished run, or the word embedded.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines; progress goes to standard error.")]
 Shape = Annotated[
     str | None,

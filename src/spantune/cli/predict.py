@@ -16,6 +16,7 @@ def command(
     run: options.Run,
     data: Annotated[str, typer.Argument(metavar="FILE", help="Questions with contexts, or texts; labels are not needed.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON Lines, one prediction a line.")],
+    always_answer: options.AlwaysAnswer = False,
     shape: options.Shape = None,
     columns: options.Columns = None,
     encoding: options.Encoding = None,
@@ -32,5 +33,7 @@ def command(
     """
     with Terminal(quiet=json) as watch:
         read_as = options.read_as(shape, columns, encoding)
-        count = spantune.predict_file(run, data, out, read_as=read_as, backend=backend, watch=watch)
+        count = spantune.predict_file(
+            run, data, out, always_answer=always_answer, read_as=read_as, backend=backend, watch=watch
+        )
     show.result({"predictions": count, "out": str(out)}, as_json=json, text=lambda: show.line(f"{count} predictions in {out}"))

@@ -194,7 +194,8 @@ def _before_and_after(made: "Trained") -> Any:
     for name in after:
         table.add_column(score_name(name), justify="right")
     if before is not None:
-        table.add_row("untuned (its head is new and random)", *(f"{before[name]:.1f}" for name in after))
+        untuned = "untuned (its head is new and random)" if made.facts.new_head else "before training"
+        table.add_row(untuned, *(f"{before[name]:.1f}" for name in after))
     table.add_row("fine-tuned", *(f"{value:.1f}" for value in after.values()))
     apart, touched = made.facts.data.get("scores_without_touched"), made.facts.data.get("touched")
     if apart is not None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from spantune.data.records import Example
+from spantune.embedded import EMBEDDED
 from spantune.errors import ConfigError, EmptyDataError, ModelError, OutputError, RunError, SpantuneError
 from spantune.export.graph import fuse, fused_nodes, quantise, write_onnx, write_openvino
 from spantune.export.measuring import Comparison, Limits, compare, refusals
@@ -81,8 +82,8 @@ def export_run(
         raise EmptyDataError(
             "no record to measure the exported model on", expected="labelled questions", next_move="give held-out data"
         )
+    target = Path(out) if out is not None else _beside(run)
     reader = Reader.load(run)
-    target = Path(out) if out is not None else Path(run) / EXPORTED
     _check_target(target)
     with _staging(target) as staging:
         special = special_ids(reader.tokenizer)
@@ -98,7 +99,8 @@ def export_run(
         files = {path.name: sha256(path) for path in sorted(staging.iterdir())}
         facts = ExportedFolder(cast(Any, format), model, inputs, reader.settings, special, files, {})
         (staging / EXPORT).write_text(facts.to_json(), encoding="utf-8")
-        sizes = (_size_of(Path(run), "*.safetensors"), _size_of(staging, "model.*"))
+        in_fp32 = sum(one.numel() * one.element_size() for one in model_in_fp32.parameters())
+        sizes = (in_fp32, _size_of(staging, "model.*"))
         comparison = compare(reader, ExportedReader.load(staging), records, sizes, tick)
         refused = refusals(comparison, limits or Limits())
         if refused and not force:
@@ -109,6 +111,16 @@ def export_run(
         (staging / EXPORT).write_text(kept.to_json(), encoding="utf-8")
         _move_in(staging, target)
     return made
+
+
+def _beside(run: Path | str) -> Path:
+    if str(run) == EMBEDDED:
+        raise ConfigError(
+            "no folder to export the embedded reader to: its own belongs to the installed package",
+            expected="--out FOLDER",
+            next_move="name a folder of yours; it answers without spantune's own copy of the model",
+        )
+    return Path(run) / EXPORTED
 
 
 def logit_difference(model: Any, scoring: Scoring, windows: Windows) -> float:

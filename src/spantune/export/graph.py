@@ -16,7 +16,7 @@ import torch
 
 from spantune.inference.exported.engines import OUTPUTS, library
 from spantune.models import input_names
-from spantune.models.loading import quiet
+from spantune.models.quiet import quiet
 
 OPSET = 17  # the first with LayerNormalization as one node
 CPU_FACTS = Path("/proc/cpuinfo")

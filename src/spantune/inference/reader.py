@@ -60,10 +60,11 @@ class Reader:
 
     def with_threshold(self, threshold: float) -> "Reader":
         """The same reader with another threshold for "no answer"."""
-        changed = Reader(self.model, self.tokenizer, replace(self.settings, threshold=threshold))
-        changed._halved = self._halved
-        changed._answering = changed._with(self._halved)
-        return changed
+        return self._changed(replace(self.settings, threshold=threshold))
+
+    def always_answering(self) -> "Reader":
+        """The same reader, which gives its best span even where "no answer" scores higher."""
+        return self._changed(replace(self.settings, may_abstain=False))
 
     def answer(self, question: str, context: str, top: int = 1) -> Answer:
         """The answer to one question, with its `top` best spans as alternatives.
@@ -113,6 +114,12 @@ class Reader:
         Scores that are not numbers, which training that diverged gives while it is measured, make "no answer".
         """
         return self._answering.choose(asked, scores, top)
+
+    def _changed(self, settings: ReaderSettings) -> "Reader":
+        changed = Reader(self.model, self.tokenizer, settings)
+        changed._halved = self._halved
+        changed._answering = changed._with(self._halved)
+        return changed
 
     def _with(self, copied: Any | None) -> Answering:
         if copied is None:

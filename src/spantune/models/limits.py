@@ -27,6 +27,8 @@ POSITIONS_AFTER_PADDING = frozenset(
 RELATIVE_SEGMENTS = frozenset({"xlnet"})
 # Models whose classification head reads the last position of the batch: in company of a longer text, that is padding.
 READ_LAST_POSITION = frozenset({"xlnet"})
+NEW_HEAD = "new_head"  # the attribute of a model that says whether its head is random, to be trained first
+VIRTUAL_TOKENS = "virtual_tokens"  # the attribute of a model whose text comes after a prompt of so many vectors
 
 
 def input_names(model: Any) -> frozenset[str]:
@@ -45,14 +47,22 @@ def input_names(model: Any) -> frozenset[str]:
 
 
 def longest_window(model: Any) -> int | None:
-    """The most tokens a window may have: the positions that the model has, or was trained with; `None` where it tells none."""
+    """The most tokens a window may have: the positions that the model has, or was trained with; `None` where it tells none.
+
+    Vectors that a prompt puts before the text take positions of it.
+    """
     config = model.config
     positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     if not isinstance(positions, int) or positions <= 0:
         return None
     if config.model_type in POSITIONS_AFTER_PADDING:
-        return positions - (config.pad_token_id or 0) - 1
-    return positions
+        positions -= (config.pad_token_id or 0) + 1
+    return int(positions - getattr(model, VIRTUAL_TOKENS, 0))
+
+
+def has_new_head(model: Any) -> bool:
+    """Whether the model's head was made anew when it was loaded: what it answers before training is noise."""
+    return bool(getattr(model, NEW_HEAD, False))
 
 
 def check_window_fits(length: int, model: Any) -> None:

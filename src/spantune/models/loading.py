@@ -1,8 +1,6 @@
 """Load models and tokenizers by name: for training (a new head is fine) and for use (a missing head is not)."""
 
 import contextlib
-import logging
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,14 +13,17 @@ from transformers import (
     AutoTokenizer,
     PreTrainedModel,
 )
-from transformers.utils import logging as transformers_logging
 
 from spantune.config import ModelConfig
 from spantune.errors import ModelError
 from spantune.features.template import fast_backend
 from spantune.models.attention import use_fast_attention
-from spantune.models.limits import check_classifies
-from spantune.models.sources import check_reachable, resolve_model
+from spantune.models.limits import NEW_HEAD, check_classifies
+from spantune.models.merging import adapter_kind, merge_adapter
+from spantune.models.methods.prompting import KINDS as PROMPTS
+from spantune.models.methods.prompting import put_prompt
+from spantune.models.quiet import quiet
+from spantune.models.sources import EMBEDDED, adapters_of, check_reachable, resolve_model
 
 # What the many families call dropout on attention weights.
 ATTENTION_DROPOUT_NAMES = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
@@ -116,8 +117,17 @@ def _load(auto: Any, config: ModelConfig, seed: int, head: str, **options: Any) 
             output_loading_info=True,
         )
     _check_body(config.name, model, loaded)
+    # To quote, the embedded reader is the better start; to classify, its encoder is: it was trained to tell texts apart.
+    bare = config.name == EMBEDDED and auto is not AutoModelForQuestionAnswering
+    given: set[str] = set()
+    for adapter in () if bare else adapters_of(config.name):
+        _check_merges(adapter)
+        given |= merge_adapter(model, adapter)
+    random = {*loaded["missing_keys"], *(key for key, *_ in loaded["mismatched_keys"])} - given
+    setattr(model, NEW_HEAD, bool(random))  # below the head, nothing is: `_check_body` saw to that
     if model.config.pad_token_id is None and model.config.eos_token_id is not None:
         model.config.pad_token_id = model.config.eos_token_id
+    model.name_or_path = config.name  # what an adapter of it names as its base
     use_fast_attention(model)
     ready: PreTrainedModel = model
     return ready
@@ -143,16 +153,31 @@ def _open(auto: Any, folder: str, head: str) -> PreTrainedModel:
         model, loaded = auto.from_pretrained(
             source, dtype=torch.float32, use_safetensors=True, output_loading_info=True, local_files_only=True
         )
-    missing = sorted(loaded["missing_keys"])
+    missing = set(loaded["missing_keys"]).difference(*[_put_adapter(model, adapter) for adapter in adapters_of(folder)])
     if missing:
         raise ModelError(
-            f"{folder} lacks {len(missing)} weights, {', '.join(missing[:3])} among them; they would be random",
+            f"{folder} lacks {len(missing)} weights, {', '.join(sorted(missing)[:3])} among them; they would be random",
             expected=f"the weights of the whole model, {head} included",
             next_move="take the run folder as spantune train wrote it, or train again",
         )
     use_fast_attention(model)
     opened: PreTrainedModel = model.eval()
     return opened
+
+
+def _put_adapter(model: Any, adapter: Path) -> frozenset[str]:
+    """Put an adapter into the model, or before it where it is a prompt; gives the names of the head's weights in it."""
+    return (put_prompt if adapter_kind(adapter) in PROMPTS else merge_adapter)(model, adapter)
+
+
+def _check_merges(adapter: Path) -> None:
+    kind = adapter_kind(adapter)
+    if kind in PROMPTS:
+        raise ModelError(
+            f"{adapter} holds vectors before the text of another model ({kind}), which training cannot start from",
+            expected="a whole model, or a LoRA adapter",
+            next_move="train the model that it names as its base, on all of the data",
+        )
 
 
 @contextlib.contextmanager
@@ -170,20 +195,3 @@ def _told_as_model_error(name: str, needed: str) -> Iterator[None]:
             if here
             else "check the name and the network; 'embedded' needs neither",
         ) from error
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without Transformers' progress bars and its report of new head weights, which our own messages tell better."""
-    level = transformers_logging.get_verbosity()
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity(logging.ERROR)
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

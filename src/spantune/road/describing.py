@@ -15,7 +15,7 @@ from spantune.data.statistics.showing import is_there
 from spantune.data.statistics.tally import text_hash
 from spantune.features.measures import WIDTH, measure_tokens
 from spantune.models import hidden_size, load_tokenizer, longest_window, resolve_model
-from spantune.models.loading import quiet
+from spantune.models.quiet import quiet
 from spantune.road.watch import Silent, Watch, counter, working
 
 MEASURED = 200_000  # contexts, or texts, that are tokenised; a minute of work, and more of them would not move a quantile

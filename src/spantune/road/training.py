@@ -4,20 +4,29 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from spantune.config import Config
 from spantune.data import LeakReport, ReadAs, Record, Report, check, find_leaks, fingerprint, read_files, split, write_text
 from spantune.data.augmenting import augment
+from spantune.data.general import replay
 from spantune.errors import RunError
-from spantune.models import load_tokenizer
+from spantune.models import has_new_head, load_tokenizer
+from spantune.models.methods import METHODS
+from spantune.models.mixing import Weights
+from spantune.road.keeping import Mixed, best_mixture, general_f1, general_sentence
 from spantune.road.matching import labelled_only, same_task, task_of, without_touched
 from spantune.road.watch import Silent, Watch, counter, working
-from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, read_facts, save_run
+from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, load_run, read_facts, save_run
 from spantune.tasks import Measured, Task
 from spantune.training import Choice, FineTuned, History, fine_tune, last_checkpoint, remove_broken_checkpoints
+
+WINDOWS_VERIFIED = 16
+SAME_LOGITS = 1e-3  # kernels may differ in the last digits from one call to the next; a lost head differs by whole numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,8 @@ class Trained:
             "task": self.facts.task,
             "scores": dict(self.facts.scores),
             "untuned_scores": None if self.facts.untuned_scores is None else dict(self.facts.untuned_scores),
+            "share_tuned": self.facts.share,
+            "general_f1": None if self.facts.general is None else dict(self.facts.general),
             "data": dict(self.facts.data),
             "choices": list(self.facts.choices),
             "history": self.history.as_dict(),
@@ -71,8 +82,14 @@ def train_run(
         _same_as_before(checkpoints, config, train, held_out, resume=resume)
         scene = _set_up(train, held_out, config, watch)
         untuned = scene.measure("measuring the untuned model")
+        general = scene.general()
+        start = Weights.of(scene.model) if scene.mixes else None
         result = _fit(scene, checkpoints, resume=resume)
-        tuned, measured = _final(scene)
+        mixed = _mix(scene, start, untuned) if start is not None else None
+        if mixed is not None and mixed.share != 1:
+            result = replace(result, adapter=None)  # an adapter of part of what the weights are would mislead
+        tuned, measured = _final(scene, mixed)
+        general = _after(scene, general)
         apart = without_touched(scene.task, scene.held_out, measured.predictions, leaks)
         provenance = Provenance(
             train=train,
@@ -82,10 +99,13 @@ def train_run(
             scores=_shown(scene.task, measured),
             untuned=_shown(scene.task, untuned),
             threshold=measured.threshold,
+            new_head=has_new_head(scene.model),
+            share=1.0 if mixed is None else mixed.share,
+            general=general,
             touched=leaks.touched_count,
             without_touched=None if apart is None else _main_scores(scene.task, apart),
         )
-        save_run(out, scene.model, scene.tokenizer, config, result, provenance)
+        save_run(out, scene.model, scene.tokenizer, config, result, provenance, verify=scene.verify)
     except BaseException:
         _leave_clean(checkpoints, keep_folder=was_there)
         raise
@@ -106,10 +126,34 @@ class _Scene:
     held_windows: Any
     predictor: Any
 
+    @property
+    def mixes(self) -> bool:
+        """Whether the tuned weights are to be mixed with those before: only where these answer too, and are all still there."""
+        wanted = self.config.keep.mix and METHODS[self.config.training.method].merges
+        return wanted and self.task.name == "answer" and not has_new_head(self.model)
+
+    def general(self) -> dict[str, float] | None:
+        """General ability before training; `None` where there is none, or it is not to be measured."""
+        if not self.config.keep.probe or self.task.name != "answer" or has_new_head(self.model):
+            return None
+        return {"before": general_f1(self.model, self.tokenizer, self.predictor.settings, self.watch)}
+
     def measure(self, stage: str) -> Measured:
         """The held-out records, measured with the model as it is now."""
         tick = counter(self.watch, stage, len(self.held_windows))
         return self.task.measure(self.predictor, self.held_windows, self.held_out, self.config, tick)
+
+    def verify(self, folder: Path) -> None:
+        """Read a saved run again and let it score a few windows. Raises `RunError` where it does not give the same."""
+        windows = self.held_windows.take(np.arange(min(len(self.held_windows), WINDOWS_VERIFIED)))
+        again = load_run(folder, self.task.name).model.to(self.model.device)
+        difference = self.task.difference(self.model, again, windows)
+        if not difference <= SAME_LOGITS:
+            raise RunError(
+                f"the run does not answer as before when it is read again: its logits differ by {difference:.2g}",
+                expected="the same logits from the saved model",
+                next_move="report this with the model's name and the method; nothing was saved",
+            )
 
 
 def _set_up(train: Sequence[Any], held_out: Sequence[Any], config: Config, watch: Watch) -> _Scene:
@@ -121,15 +165,28 @@ def _set_up(train: Sequence[Any], held_out: Sequence[Any], config: Config, watch
     augmented = augment(train, config.augment, config.training.seed)
     for said in augmented.sentences():
         watch.note(said)
+    again = _replayed(train, task, config, watch)
     with working(watch, "cutting windows"):
-        windows = task.encode(augmented.records, tokenizer, model, config)
+        windows = task.encode((*augmented.records, *again), tokenizer, model, config)
         held_windows = task.encode(held_out, tokenizer, model, config)
     for lost in windows.lost.sentences():
         watch.note(lost)
     for lost in held_windows.lost.sentences():
         watch.note(f"held out: {lost}")
-    predictor = task.predictor(model, tokenizer, config, windows)
+    own = windows.take(np.flatnonzero(windows.example < len(augmented.records))) if again else windows
+    predictor = task.predictor(model, tokenizer, config, own)
     return _Scene(task, config, watch, model, tokenizer, windows, held_out, held_windows, predictor)
+
+
+def _replayed(train: Sequence[Any], task: Task, config: Config, watch: Watch) -> tuple[Any, ...]:
+    """General questions to train on beside the data's own, unanswerable ones only where the data has such."""
+    wanted = round(config.keep.replay * len(train))
+    if not wanted or task.name != "answer":
+        return ()
+    unanswerable = any(record.is_impossible for record in train)
+    again = replay(wanted, config.training.seed, unanswerable=unanswerable)
+    watch.note(f"keep.replay: {len(again)} general questions are trained on beside {len(train)} of the data")
+    return again
 
 
 def _fit(scene: _Scene, checkpoints: Path, *, resume: bool) -> FineTuned:
@@ -150,12 +207,33 @@ def _fit(scene: _Scene, checkpoints: Path, *, resume: bool) -> FineTuned:
     for note in result.notes:
         if note not in scene.windows.lost.sentences():  # these were told before training
             watch.note(note)
+    if scene.task.name == "answer":  # general questions that were trained on as well have shorter answers
+        result = replace(result, answer_length=scene.predictor.settings.answer_length)
     return result
 
 
-def _final(scene: _Scene) -> tuple[Any, Measured]:
+def _mix(scene: _Scene, start: Weights, untuned: Measured) -> Mixed:
+    def measure(share: float) -> Measured:
+        return scene.measure(f"measuring {share:.0%} tuned")
+
+    mixed = best_mixture(scene.model, start, untuned, measure, scene.task.headline)
+    (scene.watch.note if mixed.share else scene.watch.warn)(mixed.sentence)
+    return mixed
+
+
+def _after(scene: _Scene, general: dict[str, float] | None) -> dict[str, float] | None:
+    """General ability after training beside that before, told."""
+    if general is None:
+        return None
+    after = general_f1(scene.model, scene.tokenizer, scene.predictor.settings, scene.watch)
+    sentence, fallen = general_sentence(general["before"], after)
+    (scene.watch.warn if fallen else scene.watch.note)(sentence)
+    return {**general, "after": after}
+
+
+def _final(scene: _Scene, mixed: Mixed | None) -> tuple[Any, Measured]:
     """The best epoch's model on the held-out records; a threshold for "no answer" tuned on them chooses again, unmeasured."""
-    measured = scene.measure("measuring the tuned model")
+    measured = mixed.measured if mixed is not None else scene.measure("measuring the tuned model")
     tuned = scene.task.tuned(scene.predictor, measured)
     if measured.threshold == 0.0:
         return tuned, measured

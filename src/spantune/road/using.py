@@ -12,6 +12,7 @@ from spantune.errors import EmptyDataError, RunError
 from spantune.evaluation import LabelScores, Scores
 from spantune.inference.backends import AUTO
 from spantune.road.matching import labelled_only, same_task, without_touched
+from spantune.road.opening import opened
 from spantune.road.targets import check_target
 from spantune.road.watch import Silent, Watch, counter, working
 from spantune.runs import known_from_training, read_facts
@@ -51,14 +52,17 @@ def evaluate_run(
     data: Sequence[str | Path],
     *,
     out: str | Path | None = None,
+    always_answer: bool = False,
     read_as: ReadAs | None = None,
     watch: Watch | None = None,
 ) -> Evaluated:
     """Score a finished run on labelled data. Records that its training data knows are counted, warned of, and scored apart.
 
     Known are records that the run was trained on, and those about a context that is the same as one of training, nearly the
-    same, or a part of it. `out` names a JSON file for the scores and every wrong prediction. References are taken as the
-    data gives them, wherever they stand: scores compare texts. Raises `EmptyDataError` when no labelled record is left.
+    same, or a part of it. `always_answer` gives the best span even where "no answer" scores higher. `out` names a JSON file
+    for the scores and every wrong prediction. References are taken as the data gives them, wherever they stand: scores compare
+    texts. Raises `EmptyDataError` when no labelled record is left, `ConfigError` for `always_answer` and a run that
+    classifies.
     """
     watch = watch or Silent()
     facts = read_facts(run)
@@ -76,7 +80,7 @@ def evaluate_run(
         watch.note(f"{left_out} of {dataset.read} records cannot be scored (spantune check tells which); they are left out")
     task = TASKS[facts.task]
     with working(watch, "loading the model"):
-        predictor = task.open(Path(run), AUTO)
+        predictor = opened(task, run, AUTO, always_answer=always_answer)
     tick = counter(watch, "evaluating", len(records))
     predictions = tuple(task.predict(predictor, records, tick, watch.warn))
     untouched = without_touched(task, records, predictions, leaks)
@@ -103,14 +107,15 @@ def predict_file(
     out: str | Path,
     *,
     read_as: ReadAs | None = None,
+    always_answer: bool = False,
     backend: str = AUTO,
     watch: Watch | None = None,
 ) -> int:
     """Answer every question (or label every text) of a file: JSONL, in the order of the file, ids kept. Gives their number.
 
-    Labels are not looked at, not even wrong ones. The output is written whole or not at all. Raises `RunError` when the file
-    is for another task than the run, `ConfigError` when `out` is the file itself; for `backend` and its errors see
-    `inference.backends.open_with`.
+    Labels are not looked at, not even wrong ones. `always_answer` is that of `evaluate_run`. The output is written whole or
+    not at all. Raises `RunError` when the file is for another task than the run, `ConfigError` when `out` is the file itself;
+    for `backend` and its errors see `inference.backends.open_with`.
     """
     watch = watch or Silent()
     facts = read_facts(run)
@@ -130,7 +135,7 @@ def predict_file(
         )
     task = TASKS[facts.task]
     with working(watch, "loading the model"):
-        predictor = task.open(Path(run), backend)
+        predictor = opened(task, run, backend, always_answer=always_answer)
     tick = counter(watch, "predicting", len(records))
     predictions = task.predict(predictor, records, tick, watch.warn)
     return write_lines(out, (json.dumps(one.as_dict(), ensure_ascii=False) for one in predictions))

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import yaml
 
+from spantune.embedded import EMBEDDED
 from spantune.training.curves import BEST_MARK, columns
 from spantune.training.history import History, score_name
 
@@ -192,6 +193,8 @@ def _what(card: CardFacts) -> str:
     task = TASKS[card.task]
     folder = PurePosixPath(card.base_model.replace("\\", "/")).name or "a local model"
     base = folder if card.base_is_folder else _hub_id(card) or card.base_model
+    if card.base_model == EMBEDDED and card.task == "answer":
+        base = f"spantune's embedded reader, under CC BY-SA 4.0, on {base}"
     return (
         f"# {_text(card.name) or 'unnamed'}\n\n"
         f"{task.title}: this model {task.what}. It is {_text(base)}, fine-tuned with spantune on "
@@ -302,7 +305,7 @@ SECTIONS: tuple[Callable[[CardFacts], str], ...] = (
 LONGEST_VALUE = 200  # characters; a longer name or setting says no more and makes the page unreadable
 # Hub ids: one or two parts of letters, digits, '-', '_' and '.', none of which starts with '-' or '.'.
 HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
-HUB_IDS = {"embedded": "sentence-transformers/all-MiniLM-L6-v2"}  # what the embedded encoder is called there
+HUB_IDS = dict.fromkeys((EMBEDDED, "embedded-encoder"), "sentence-transformers/all-MiniLM-L6-v2")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$>])")
 
 

@@ -24,6 +24,8 @@ class Provenance:
     `train` and `held_out` are the records themselves: their hashes are kept, so that nobody evaluates on what was trained
     on. `scores` and `untuned` are percent on the held-out records, after and before fine-tuning. `touched` counts held-out
     records that the training data knows; `without_touched` are the scores of the others, where there are both kinds.
+    `new_head` is whether the model began with a random head, `share` how much of the weights is tuned (the rest is as before),
+    `general` F1 on the general questions before and after, where measured.
     """
 
     train: Sequence[Record] = ()
@@ -35,6 +37,9 @@ class Provenance:
     threshold: float = 0.0
     touched: int = 0
     without_touched: Mapping[str, float] | None = None
+    new_head: bool = True
+    share: float = 1.0
+    general: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,9 @@ class RunFacts:
     untuned_scores: Mapping[str, float] | None
     choices: tuple[Mapping[str, Any], ...]
     versions: Mapping[str, str]
+    new_head: bool = True
+    share: float = 1.0
+    general: Mapping[str, float] | None = None
 
     def to_json(self) -> str:
         """The text of the file."""

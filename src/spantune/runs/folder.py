@@ -4,7 +4,7 @@ import contextlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from safetensors import SafetensorError
 from spantune.config import Config
 from spantune.data import Record, fingerprint, sketch
 from spantune.errors import OutputError, RunError
-from spantune.models.loading import quiet
+from spantune.models.methods import METHODS
+from spantune.models.quiet import quiet
 from spantune.runs.card import CardFacts, model_card
 from spantune.runs.facts import Provenance, RunFacts, installed_versions
 from spantune.runs.reading import CHECKPOINTS, FACTS, HISTORY, SKETCH
@@ -22,6 +23,7 @@ from spantune.training import FineTuned, History, last_checkpoint
 from spantune.training.curves import save_curves
 
 CURVES, CARD, STARTED_WITH = "curves.png", "README.md", "started-with.json"
+ADAPTER = "adapter"  # the folder of what the method trained, in PEFT's format
 STAGING = ".staging-"
 MOVING_IN = "moving-in.txt"
 LOGS = "runs"  # where the Trainer's TensorBoard integration writes, and where the Hub looks for its logs
@@ -65,14 +67,16 @@ def save_run(
     config: Config,
     result: FineTuned,
     provenance: Provenance | None = None,
+    *,
+    verify: Callable[[Path], None] | None = None,
 ) -> Path:
     """Write the folder of a finished run. It loads with plain `AutoModelForQuestionAnswering` and `AutoTokenizer`.
 
     Beside the model: `spantune.json` (versions, every setting, data fingerprints, scores), `history.json`, `curves.png`, a
     model card, and a sketch of the training records (hashes, no text) to recognise them by. Everything is written beside its
-    place and moved in when whole; checkpoints below the folder are removed then, TensorBoard's logs among them kept. Raises
-    `RunError` when the folder holds anything else, `OutputError` when something cannot be written; the folder is then as it
-    was.
+    place and moved in when whole; checkpoints below the folder are removed then, TensorBoard's logs among them kept. Just
+    before that, `verify` is handed the folder that holds everything, and what it raises undoes it all. Raises `RunError` when
+    the folder holds anything else, `OutputError` when something cannot be written; the folder is then as it was.
     """
     folder, provenance = Path(folder), provenance or Provenance()
     facts = _facts(model, config, result, provenance)
@@ -81,15 +85,15 @@ def save_run(
         _refuse_taken(folder)
         try:
             staging.mkdir(parents=True)
-            with quiet():
-                model.save_pretrained(staging, safe_serialization=True)
-                tokenizer.save_pretrained(staging)
+            _write_model(staging, model, tokenizer, result)
             (staging / HISTORY).write_text(json.dumps(result.history.as_dict(), indent=2) + "\n", encoding="utf-8")
             save_curves(result.history, staging / CURVES)
             (staging / CARD).write_text(_card(folder.name, facts, result.history, provenance), encoding="utf-8")
             (staging / SKETCH).write_bytes(sketch(provenance.train).to_bytes())
             (staging / FACTS).write_text(facts.to_json(), encoding="utf-8")
             _readable_alike(staging)
+            if verify is not None:
+                verify(staging)
             names = sorted(path.name for path in staging.iterdir())
             if (folder / CHECKPOINTS).is_dir():  # a kill while they are moved in must not bar the way to --resume
                 (folder / CHECKPOINTS / MOVING_IN).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
@@ -101,6 +105,19 @@ def save_run(
         (folder / CHECKPOINTS / LOGS).replace(folder / LOGS)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return folder
+
+
+def _write_model(folder: Path, model: Any, tokenizer: Any, result: FineTuned) -> None:
+    """The whole model with its adapter in a folder of its own; what cannot be taken into a model is the adapter alone."""
+    merges = METHODS[result.config.method].merges
+    with quiet():
+        tokenizer.save_pretrained(folder)
+        if merges:
+            model.save_pretrained(folder, safe_serialization=True)
+    home = folder / ADAPTER if merges else folder
+    for name, content in (result.adapter or {}).items():
+        home.mkdir(exist_ok=True)
+        (home / name).write_bytes(content)
 
 
 @contextlib.contextmanager
@@ -135,8 +152,9 @@ def _as_it_was(folder: Path) -> Iterator[None]:
 def _readable_alike(folder: Path) -> None:
     """Give every file the mode of the card, a plain new file: safetensors writes its own for their owner alone."""
     mode = (folder / CARD).stat().st_mode & 0o777
-    for path in folder.iterdir():
-        path.chmod(mode)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
 
 
 def _refuse_taken(folder: Path) -> None:
@@ -189,6 +207,9 @@ def _facts(model: Any, config: Config, result: FineTuned, provenance: Provenance
         untuned_scores=None if provenance.untuned is None else dict(provenance.untuned),
         choices=tuple(asdict(choice) for choice in result.choices),
         versions=installed_versions(),
+        new_head=provenance.new_head,
+        share=provenance.share,
+        general=None if provenance.general is None else dict(provenance.general),
     )
 
 

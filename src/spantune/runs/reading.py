@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from spantune.data import LeakReport, Record
+from spantune.embedded import EMBEDDED, READER_FOLDER
 from spantune.errors import DataError, RunError
 from spantune.runs.facts import RunFacts
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from spantune.training.history import History
 
 FACTS, HISTORY, SKETCH, CHECKPOINTS = "spantune.json", "history.json", "trained-on.sketch", "checkpoints"
+
+
+def run_folder(run: Path | str) -> Path:
+    """Where a run is: the package's own files for the word `embedded`, and every other path as it is.
+
+    >>> run_folder("runs/policy").as_posix()
+    'runs/policy'
+    """
+    return READER_FOLDER if str(run) == EMBEDDED else Path(run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ def load_run(folder: Path | str, task: str | None = None) -> Run:
     Raises `RunError` when the folder is missing, unfinished, of another task than `task`, or its weights are damaged;
     `ModelError` when weights are missing.
     """
-    folder = Path(folder)
+    name, folder = str(folder), run_folder(folder)
     facts = read_facts(folder)
     if task is not None and facts.task != task:
         raise RunError(
@@ -54,13 +64,13 @@ def load_run(folder: Path | str, task: str | None = None) -> Run:
             with safe_open(weights, "np") as handle:
                 handle.keys()
         history = History.from_dict(json.loads((folder / HISTORY).read_text(encoding="utf-8")))
-    model = (open_reader if facts.task == "answer" else open_classifier)(str(folder))
-    return Run(folder, model, load_tokenizer(str(folder)), facts, history)
+    model = (open_reader if facts.task == "answer" else open_classifier)(name)
+    return Run(folder, model, load_tokenizer(name), facts, history)
 
 
 def read_facts(folder: Path | str) -> RunFacts:
     """The facts of a finished run, without its weights. Raises `RunError` for a folder that is not one."""
-    folder = Path(folder)
+    folder = run_folder(folder)
     file = folder / FACTS
     if not file.is_file():
         interrupted = (folder / CHECKPOINTS).is_dir()
@@ -81,14 +91,15 @@ def known_from_training(folder: Path | str, records: Sequence[Record]) -> LeakRe
 
     Raises `RunError` when there is no sketch, or one that this version cannot read.
     """
-    with _damage_told(Path(folder)):
-        content = (Path(folder) / SKETCH).read_bytes()
+    folder = run_folder(folder)
+    with _damage_told(folder):
+        content = (folder / SKETCH).read_bytes()
     from spantune.data import Sketch, find_leaks_in_sketch
 
     try:
         kept = Sketch.from_bytes(content)
     except DataError as error:
-        raise RunError(f"{Path(folder) / SKETCH}: {error.found}", expected=error.expected, next_move=error.next_move) from None
+        raise RunError(f"{folder / SKETCH}: {error.found}", expected=error.expected, next_move=error.next_move) from None
     return find_leaks_in_sketch(records, kept)
 
 

@@ -20,6 +20,7 @@ from spantune.features.batches import collate_spans, shuffled_by_length
 from spantune.features.windows import Integers
 from spantune.models import to_model_inputs
 from spantune.training.losses import class_losses, span_losses
+from spantune.training.rates import slow_lower_layers
 
 # Padded tokens in one pass, at most. On two cores, parts of 1,300 to 10,000 tokens trained at the same rate, and the smaller
 # ones keep an encoder of MiniLM's size below 2 GB. A GPU wants a whole batch at once, up to what 24 GB hold of a base-size one.
@@ -133,8 +134,16 @@ class ComposedTrainer(Trainer):
 
     loss_is_scaled_for_ga = False  # the loss is a mean over its batch; the Trainer divides by the accumulation steps
 
-    def __init__(self, *, windows: Windows, measure: Callable[[Any], Mapping[str, float]] | None, **arguments: Any) -> None:
+    def __init__(
+        self,
+        *,
+        windows: Windows,
+        measure: Callable[[Any], Mapping[str, float]] | None,
+        layer_decay: float = 1.0,
+        **arguments: Any,
+    ) -> None:
         self.windows: Windows = windows
+        self.layer_decay = layer_decay
         self.objective: Objective = objective_of(windows)
         self.measure = measure
         super().__init__(**arguments)
@@ -151,6 +160,13 @@ class ComposedTrainer(Trainer):
         """The Trainer's own step for each part of the batch; the gradients add up, and so do the losses."""
         steps = [super(ComposedTrainer, self).training_step(model, part, num_items_in_batch) for part in inputs["parts"]]
         return torch.stack(steps).sum()
+
+    def create_optimizer(self, *arguments: Any, **named: Any) -> Any:
+        """The Trainer's own, with lower rates for lower layers where that is wanted."""
+        optimiser = super().create_optimizer(*arguments, **named)
+        if self.layer_decay != 1.0:
+            slow_lower_layers(optimiser, self.model, self.layer_decay)
+        return optimiser
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """The Trainer's own count, part by part."""

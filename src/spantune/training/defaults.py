@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from spantune.config import TrainingConfig
+from spantune.models.methods import METHODS
 
 # Small encoders have flatter losses and fewer layers to upset: they learn at ten times the rate of base-size ones. The rows
 # are the lowest hidden size and the rate; 3e-5 is the usual rate of BERT base (Devlin et al., 2019), 3e-4 gave the 384-wide
@@ -41,8 +42,10 @@ def resolve_training(config: TrainingConfig, hidden_size: int, windows: int) -> 
     """
     choices = []
     if config.learning_rate is None:
-        rate = next(rate for width, rate in RATES if hidden_size >= width)
-        choices.append(Choice("training.learning_rate", rate, f"the model's hidden size is {hidden_size}"))
+        method = METHODS[config.method]
+        rate = float(f"{next(rate for width, rate in RATES if hidden_size >= width) * method.rate:.2g}")
+        reason = f"the model's hidden size is {hidden_size}" + (f", the method {config.method}" if method.rate != 1 else "")
+        choices.append(Choice("training.learning_rate", rate, reason))
     if config.epochs is None:
         steps = math.ceil(windows / (config.batch_size * config.gradient_accumulation))
         epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, math.ceil(STEPS_WANTED / max(steps, 1))))

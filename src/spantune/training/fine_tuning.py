@@ -8,7 +8,7 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,14 @@ from spantune.config import TrainingConfig
 from spantune.errors import ConfigError, EmptyDataError, OutputError, RunError
 from spantune.features import Windows, select_windows
 from spantune.models import check_window_fits, hidden_size, input_names
-from spantune.models.loading import quiet
 from spantune.models.memory import kept_memory
+from spantune.models.methods import METHODS, prepare
+from spantune.models.quiet import quiet
 from spantune.training.composed import ComposedTrainer, WindowNumbers, collator
 from spantune.training.defaults import Choice, resolve_training
 from spantune.training.dropout import fast_dropout
 from spantune.training.history import History
+from spantune.training.rates import BeforeEpochs, TowardsStart
 from spantune.training.trace import TraceCallback
 
 SHORTEST_LIMIT = 30  # tokens; the usual limit of extractive readers
@@ -48,7 +50,8 @@ class FineTuned:
     """A fine-tuned model and how it came to be.
 
     `notes` says in plain words what was left out of the windows. `answer_length` is the longest answer, in tokens, that the
-    labels teach (0 for classification), `may_abstain` whether they hold unanswerable questions.
+    labels teach (0 for classification), `may_abstain` whether they hold unanswerable questions. `adapter` holds, by name,
+    the files of what was trained in PEFT's format, where the method trains an adapter.
     """
 
     model: Any
@@ -59,6 +62,7 @@ class FineTuned:
     notes: tuple[str, ...]
     answer_length: int
     may_abstain: bool
+    adapter: Mapping[str, bytes] | None = field(default=None, repr=False)
 
 
 def fine_tune(
@@ -91,6 +95,10 @@ def fine_tune(
     resolved = resolve_training(config, hidden_size(model), len(chosen))
     if on_start is not None:
         on_start(resolved.choices)
+    _check_method(config.method, "classify" if windows.targets is not None else "answer")
+    prepared = prepare(model, config)
+    model = prepared.model
+    pulls = [TowardsStart(model, config.towards_start)] if config.towards_start else []
     with _folder(checkpoints) as folder:
         found = _to_resume(folder) if resume else None
         trace = TraceCallback(headline, len(chosen), progress, on_epoch, config.save_steps)
@@ -106,14 +114,17 @@ def fine_tune(
                 eval_dataset=WindowNumbers(0) if evaluate else None,  # the Trainer asks for one; `evaluate` has its own
                 windows=chosen,
                 measure=_measure(evaluate),
-                callbacks=[trace, *_early_stopping(config, bool(evaluate))],
+                layer_decay=config.layer_decay,
+                callbacks=[trace, BeforeEpochs(prepared.at_epoch), *pulls, *_early_stopping(config, bool(evaluate))],
             )
         trainer.remove_callback(ProgressCallback)
         trainer.remove_callback(PrinterCallback)
         with _disk_errors(folder), quiet(), fast_dropout(model), kept_memory():
             trainer.train(resume_from_checkpoint=str(found) if found else None)
         # Accelerate leaves the model computing in bf16; its answers must be those of the saved fp32 weights.
-        model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+        trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+    adapter = prepared.adapter() if prepared.adapter is not None else None
+    model = prepared.finish()
     history = replace(trace.history, stopped_early=len(trace.history.epochs) < (resolved.config.epochs or 0))
     return FineTuned(
         model=model.eval(),
@@ -124,6 +135,7 @@ def fine_tune(
         notes=notes,
         answer_length=longest_answer(windows),
         may_abstain=windows.unanswerable > 0,
+        adapter=adapter,
     )
 
 
@@ -151,6 +163,16 @@ def remove_broken_checkpoints(folder: Path) -> None:
     for checkpoint in folder.glob("checkpoint-*"):
         if not _is_whole(checkpoint):
             shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def _check_method(method: str, task: str) -> None:
+    if task not in METHODS[method].tasks:
+        fitting = [name for name, row in METHODS.items() if task in row.tasks]
+        raise ConfigError(
+            f"training.method = {method} for the task {task!r}",
+            expected="one of " + ", ".join(fitting),
+            next_move="choose another method; lora trains as little and does not touch the input",
+        )
 
 
 def _training_windows(windows: Windows, config: TrainingConfig) -> tuple[Windows, tuple[str, ...]]:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from spantune.config import AugmentConfig
+from spantune.data.augmenting.altering import altered
 from spantune.data.augmenting.crops import crop
 from spantune.data.augmenting.noise import case, disfluency, punctuation, typos
 from spantune.data.augmenting.passages import Pool, distractor, unanswerable
@@ -121,6 +122,10 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
         ),
         "distractor": Augmentation("the context beside a passage of another document that holds no answer", distractor),
         "unanswerable": Augmentation("the question asked of a similar passage that does not answer it", unanswerable),
+        "altered": Augmentation(
+            "the question with a number, a name or a word turned into another, so that its context answers it no more",
+            lambda example, draw, _: altered(example, draw),
+        ),
     }
 )
 

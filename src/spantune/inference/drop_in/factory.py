@@ -17,7 +17,7 @@ from spantune.inference.drop_in.calls import OptionError
 from spantune.inference.drop_in.pipeline import QuestionAnsweringPipeline
 from spantune.inference.precision import halved
 from spantune.models import load_tokenizer, open_reader, resolve_model
-from spantune.models.sources import check_reachable
+from spantune.models.sources import adapters_of, check_reachable
 
 TASK = "question-answering"
 FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # of a Hub repository: weights without pickles, and the tokenizer
@@ -116,7 +116,12 @@ def _check_head(model: Any) -> None:
 
 
 def _folder(name: str, revision: str | None, token: Any) -> str:
-    """A folder with the model's files; of a Hub name, the one in the cache, downloaded where it is not there yet."""
+    """A folder with the model's files; of a Hub name, the one in the cache, downloaded where it is not there yet.
+
+    A model with an adapter is known by its own name: the folder of its base lacks the rest.
+    """
+    if adapters_of(name):
+        return name
     source = resolve_model(name)
     if Path(source).is_dir():
         return source

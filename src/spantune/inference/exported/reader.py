@@ -1,7 +1,7 @@
 """`ExportedReader`: answers questions with an exported model, where PyTorch and Transformers need not be installed."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,11 @@ class ExportedReader:
         engine = ENGINES[found.engine](home / found.model, threads or physical_cores())
         scoring = Scoring(engine, found.inputs)
         return cls(found.settings, found.engine, Answering(tokens, found.settings, scoring))
+
+    def always_answering(self) -> "ExportedReader":
+        """The same reader, which gives its best span even where "no answer" scores higher."""
+        settings = replace(self.settings, may_abstain=False)
+        return ExportedReader(settings, self.engine, replace(self._answering, settings=settings))
 
     def answer(self, question: str, context: str, top: int = 1) -> Answer:
         """The answer to one question. Raises `DataError` for an empty text, `QuestionTooLongError` for a long question."""

@@ -1,0 +1,112 @@
+"""Make the files that ship as the embedded reader from the run that trained it.
+
+    python reader/pack.py RUN POOL
+
+In: the folder of a run of `--set training.method=lora` from `embedded-encoder`, and that of the pool it was trained on. Out: in
+`src/spantune/embedded` the adapter in 16 bits and of a rank that fits into 8 MB with all that stands beside it, settings,
+history and hashes of what was trained on; in `src/spantune/data/general` the pool's probe and replay; what the smaller adapter
+lost as JSON on standard output. Does not know: how it was trained.
+"""
+
+import argparse
+import gzip
+import hashlib
+import json
+import re
+from array import array
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from hashes import text_hashes
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from spantune.data import Record, check, read_files, sketch
+from spantune.data.general import HOME as GENERAL
+from spantune.embedded import READER_FOLDER
+from spantune.models import ENCODER
+
+LIMIT = 8_000_000  # bytes of everything in the folder
+ROOM = 60_000  # of these for the card, which is written when the scores are known
+DOWN, UP = ".lora_A.weight", ".lora_B.weight"
+FILES = (
+    "adapter_model.safetensors",
+    "adapter_config.json",
+    "spantune.json",
+    "history.json",
+    "trained-on.sketch",
+    "trained-on.hashes",
+)
+
+
+def main() -> None:
+    """Hash, shrink, write, seal."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="the folder of the finished run")
+    parser.add_argument("pool", type=Path, help="the folder that reader/pool.py wrote")
+    given = parser.parse_args()
+    target = READER_FOLDER
+    trained_on = check(read_files([given.pool / "train.jsonl"])).examples
+    (target / "trained-on.sketch").write_bytes(_bare_sketch(trained_on))
+    (target / "trained-on.hashes").write_bytes(text_hashes(trained_on))
+    for name in ("spantune.json", "history.json"):
+        (target / name).write_bytes((given.run / name).read_bytes())
+    for name in ("probe", "replay"):
+        packed = gzip.compress((given.pool / f"{name}.jsonl").read_bytes(), mtime=0)
+        (GENERAL / f"{name}.jsonl.gz").write_bytes(packed)
+    tensors = load_file(given.run / "adapter" / FILES[0])
+    config = json.loads((given.run / "adapter" / FILES[1]).read_text(encoding="utf-8"))
+    others = sum((target / name).stat().st_size for name in FILES[2:]) + ROOM + len(json.dumps(config))
+    rank = min(int(config["r"]), _rank_that_fits(tensors, LIMIT - others))
+    lost = _write_adapter(tensors, config, rank, target)
+    digest = hashlib.sha256((target / FILES[0]).read_bytes()).hexdigest()
+    _seal(target / "__init__.py", digest)
+    told = {"rank": rank, "bytes": sum((target / name).stat().st_size for name in FILES), "sha256": digest}
+    print(json.dumps({**told, "lost_share_of_the_updates": lost}, indent=2))
+
+
+def _bare_sketch(records: Sequence[Record]) -> bytes:
+    """What recognises the training records again; without the signatures for near-duplicates, which would take 4 MB."""
+    whole = sketch(records)
+    bare = replace(whole, contexts=array("Q"), signatures=array("H"), anchors=array("I"), bounds=array("I"))
+    return bare.to_bytes()
+
+
+def _rank_that_fits(tensors: dict[str, Tensor], room: int) -> int:
+    """The largest rank, a multiple of 4, whose 16-bit matrices and heads take at most `room` bytes with their header."""
+    a_rank = sum(tensor.numel() // min(tensor.shape) for name, tensor in tensors.items() if name.endswith((DOWN, UP)))
+    heads = sum(tensor.numel() for name, tensor in tensors.items() if not name.endswith((DOWN, UP)))
+    header = 200 * len(tensors)
+    return (room - header - 2 * heads) // (2 * a_rank) // 4 * 4
+
+
+def _write_adapter(tensors: dict[str, Tensor], config: dict[str, Any], rank: int, target: Path) -> float:
+    """The best adapter of this rank: the largest singular values of each update (Eckart and Young, 1936). Gives the loss."""
+    scale = float(config["lora_alpha"]) / float(config["r"])
+    made = {name: tensor.half().contiguous() for name, tensor in tensors.items() if not name.endswith((DOWN, UP))}
+    before = lost = 0.0
+    for name in sorted(name.removesuffix(DOWN) for name in tensors if name.endswith(DOWN)):
+        update = scale * (tensors[name + UP].double() @ tensors[name + DOWN].double())
+        left, sizes, right = torch.linalg.svd(update, full_matrices=False)
+        roots = sizes[:rank].sqrt()
+        made[name + UP] = (left[:, :rank] * roots).half().contiguous()
+        made[name + DOWN] = (roots[:, None] * right[:rank]).half().contiguous()
+        before += update.square().sum().item()
+        lost += (update - made[name + UP].double() @ made[name + DOWN].double()).square().sum().item()
+    save_file(made, target / FILES[0], metadata={"format": "pt"})
+    (target / FILES[0]).chmod(0o644)
+    kept = {**config, "r": rank, "lora_alpha": rank, "base_model_name_or_path": ENCODER}
+    (target / FILES[1]).write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return lost / before
+
+
+def _seal(file: Path, digest: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    file.write_text(re.sub(r'READER_SHA256 = "[0-9a-f]*"', f'READER_SHA256 = "{digest}"', text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""The embedded reader: its bytes, what it was trained on, and the word `embedded` wherever a run or a model is named."""
+
+import json
+import shutil
+import sys
+
+import pytest
+import torch
+from conftest import made_examples
+from typer.testing import CliRunner
+
+import spantune
+from spantune.cli.main import app
+from spantune.data import Example, TextExample, record_hash, write_examples
+from spantune.data.general import probe, replay
+from spantune.embedded import EMBEDDED, READER_FOLDER, READER_SHA256
+from spantune.errors import ConfigError, ModelError
+from spantune.inference import Reader
+from spantune.models import ENCODER, has_new_head, load_classifier, load_reader, open_reader, sources
+from spantune.models.merging import merge_adapter
+from spantune.models.quiet import quiet
+from spantune.road import export_reader
+from spantune.runs import known_from_training, read_facts
+
+EMBARGO = "The oil crisis began in October 1973, when members of OAPEC proclaimed an embargo. Prices quadrupled by March 1974."
+
+
+def hashes(name, folder):
+    content = (folder / name).read_bytes()
+    assert len(content) % 8 == 0
+    return {content[at : at + 8] for at in range(0, len(content), 8)}
+
+
+def hashes_of(records):
+    contexts = {record_hash(TextExample("", one.context)) for one in records}
+    return {bytes.fromhex(one) for one in contexts | {record_hash(one) for one in records}}
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader.load(EMBEDDED)
+
+
+# -- what it is
+
+
+def test_everything_that_ships_with_it_takes_at_most_8_mb():
+    assert sum(path.stat().st_size for path in READER_FOLDER.iterdir() if path.is_file()) <= 8_000_000
+
+
+def test_no_text_that_it_was_trained_on_is_among_those_it_is_measured_on(request):
+    trained = hashes("trained-on.hashes", READER_FOLDER)
+    measured = hashes("eval.hashes", request.path.parent)
+    assert (len(trained) > 30_000, len(measured)) == (True, 18_535)
+    assert not trained & measured
+
+
+def test_the_hashes_are_of_the_texts_that_ship_to_be_trained_on_again():
+    trained = hashes("trained-on.hashes", READER_FOLDER)
+    assert hashes_of(replay(5_000, seed=1, unanswerable=True)) <= trained
+    assert not hashes_of(probe()) & trained
+
+
+def test_its_weights_are_those_of_the_encoder_and_the_adapter_as_peft_adds_them():
+    import peft
+    from transformers import AutoModelForQuestionAnswering
+
+    with quiet():
+        base = AutoModelForQuestionAnswering.from_pretrained(sources.resolve_model(ENCODER), dtype=torch.float32)
+        theirs = peft.PeftModel.from_pretrained(base, str(READER_FOLDER)).merge_and_unload()
+    mine = open_reader(EMBEDDED).state_dict()
+    assert theirs.state_dict().keys() == mine.keys()
+    assert max((one - mine[name]).abs().max().item() for name, one in theirs.state_dict().items()) < 1e-6
+
+
+def test_peft_is_not_imported_to_answer(tmp_path):
+    import subprocess
+
+    code = "import sys, spantune; spantune.Reader.load('embedded').answer('Who?', 'Ada.'); sys.exit('peft' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_one_changed_byte_of_the_adapter_is_refused(monkeypatch, tmp_path):
+    copy = shutil.copytree(READER_FOLDER, tmp_path / "copy")
+    weights = copy / "adapter_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    monkeypatch.setattr(sources, "READER_FOLDER", copy)
+    with pytest.raises(ModelError, match="adapter has SHA-256") as told:
+        load_reader(EMBEDDED)
+    assert READER_SHA256 in told.value.expected
+    assert "--force-reinstall" in told.value.next_move
+    weights.unlink()
+    sources._verified.cache_clear()
+    with pytest.raises(ModelError, match="SHA-256 no file"):
+        load_reader(EMBEDDED)
+    sources._verified.cache_clear()
+
+
+# -- what it answers
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("When did the oil crisis begin?", "October 1973"),
+        ("Who proclaimed an embargo?", "OAPEC"),
+        ("By when had prices quadrupled?", "March 1974"),
+    ],
+)
+def test_it_answers_by_quoting(reader, question, answer):
+    given = reader.answer(question, EMBARGO)
+    assert answer in given.text
+    assert EMBARGO[given.start : given.end] == given.text
+
+
+def test_it_gives_no_answer_where_there_is_none_unless_it_must(reader):
+    asked = "What is the capital of France?", EMBARGO
+    assert reader.answer(*asked).text == ""
+    assert reader.always_answering().answer(*asked).text
+
+
+def test_it_answers_most_general_questions_right(reader):
+    measured = [one for one in probe() if not one.is_impossible][::10]
+    scores = spantune.score_answers(measured, reader.always_answering().answer_many(measured))
+    assert scores.f1 > 60
+
+
+# -- the word, wherever a run or a model is named
+
+
+def test_it_is_a_start_with_a_trained_head_and_its_encoder_is_not():
+    assert not has_new_head(load_reader(EMBEDDED))
+    assert has_new_head(load_reader(ENCODER))
+    assert has_new_head(load_classifier(EMBEDDED, ["no", "yes"]))
+
+
+def test_to_classify_its_encoder_is_the_start():
+    one, other = load_classifier(EMBEDDED, ["no", "yes"]), load_classifier(ENCODER, ["no", "yes"])
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_its_facts_are_those_of_a_run():
+    facts = read_facts(EMBEDDED)
+    assert (facts.task, facts.config.model.name, facts.may_abstain) == ("answer", ENCODER, True)
+    assert facts.data["train"]["count"] > 30_000
+
+
+def test_questions_it_was_trained_on_are_recognised(tmp_path):
+    again = replay(3, seed=1, unanswerable=False)
+    known = known_from_training(EMBEDDED, [*again, Example("x", "Who?", "Nobody was ever asked this before.", ())])
+    assert known.counts["same_record"] == 3
+    write_examples(again, tmp_path / "again.json")
+    assert spantune.evaluate_run(EMBEDDED, [tmp_path / "again.json"]).seen == 3
+
+
+def test_it_evaluates_predicts_and_answers_on_the_command_line(tmp_path):
+    write_examples(made_examples(4), tmp_path / "data.json")
+    data, out = str(tmp_path / "data.json"), tmp_path / "out.jsonl"
+    told = CliRunner().invoke(app, ["evaluate", EMBEDDED, data, "--always-answer", "--json"])
+    assert (told.exit_code, json.loads(told.stdout)["count"]) == (0, 4)
+    assert CliRunner().invoke(app, ["predict", EMBEDDED, data, "--out", str(out)]).exit_code == 0
+    assert len(out.read_text().splitlines()) == 4
+    told = CliRunner().invoke(app, ["ask", EMBEDDED, "When did the oil crisis begin?", "--context", EMBARGO])
+    assert "October 1973" in told.stdout
+
+
+def test_its_export_needs_a_folder(tmp_path):
+    pytest.importorskip("onnxruntime")
+    write_examples(made_examples(4), tmp_path / "data.json")
+    with pytest.raises(ConfigError, match="--out FOLDER"):
+        export_reader(EMBEDDED, [tmp_path / "data.json"])
+    assert not (READER_FOLDER / "exported").exists()
+
+
+def test_a_folder_of_that_name_is_taken_by_its_path(tmp_path, monkeypatch, reader_run):
+    shutil.copytree(reader_run, tmp_path / "embedded")
+    monkeypatch.chdir(tmp_path)
+    assert read_facts("./embedded").data != read_facts("embedded").data
+
+
+def test_to_answer_always_is_for_runs_that_answer(classifier_run, tmp_path):
+    with pytest.raises(ConfigError, match="classify"):
+        spantune.ask_run(classifier_run, "A text.", always_answer=True)
+
+
+def test_its_adapter_has_the_head_with_it():
+    model = load_reader(ENCODER)
+    assert merge_adapter(model, READER_FOLDER) == {"qa_outputs.weight", "qa_outputs.bias"}

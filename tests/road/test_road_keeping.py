@@ -1,0 +1,149 @@
+"""A model that could answer before: what training does to that is measured, mixed and, where it is no better, taken back."""
+
+import pytest
+import torch
+from conftest import WINDOWS, quick, same_weights
+from test_road_training import Listener
+
+from spantune.config import Config, KeepConfig, ModelConfig
+from spantune.data.general import probe, replay
+from spantune.models import load_reader, open_reader
+from spantune.models.mixing import Weights, mix
+from spantune.road import train_run
+from spantune.road.keeping import SHARES, best_mixture
+from spantune.tasks import Measured
+from spantune.training import Held
+
+
+def config_from(run, **keep):
+    return Config(
+        model=ModelConfig(name=str(run)),
+        windows=WINDOWS,
+        training=quick(),
+        keep=KeepConfig(**{"probe": False, **keep}),
+    )
+
+
+def files(data_folder):
+    return {"data": [data_folder / "questions.json"], "eval_data": [data_folder / "held-out.json"]}
+
+
+def scripted(scores):
+    def measure(share):
+        return Measured(Held(1.0, {"f1": scores[share]}), None, ())
+
+    return measure
+
+
+# -- the mixture
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [
+        ({0.0: 50, 0.25: 52, 0.5: 55, 0.75: 54, 1.0: 51}, 0.5),
+        ({0.0: 50, 0.25: 52, 0.5: 55, 0.75: 55, 1.0: 55}, 0.5),
+        ({0.0: 50, 0.25: 50, 0.5: 50, 0.75: 49, 1.0: 50}, 0.0),
+        ({0.0: 50, 0.25: 51, 0.5: 52, 0.75: 53, 1.0: 54}, 1.0),
+    ],
+)
+def test_the_model_is_left_with_the_share_that_scores_best_and_nearest_to_the_start(tiny_reader_model, scores, best):
+    start = Weights.of(tiny_reader_model)
+    with torch.no_grad():
+        for one in tiny_reader_model.parameters():
+            one.add_(1.0)
+    untuned = scripted(scores)(0.0)
+    mixed = best_mixture(tiny_reader_model, start, untuned, scripted(scores), "f1")
+    assert (mixed.share, dict(mixed.scores)) == (best, scores)
+    for name, one in tiny_reader_model.named_parameters():
+        assert torch.allclose(one, start.by_name[name] + best, atol=1e-6)
+    assert f"{best:.0%}" in mixed.sentence or best == 0.0
+
+
+def test_the_ends_of_the_line_are_the_models_themselves_bit_for_bit(tiny_reader_model):
+    start = Weights.of(tiny_reader_model)
+    torch.manual_seed(1)
+    tuned = Weights({name: torch.randn_like(one) for name, one in start.by_name.items()})
+    for share, end in ((0.0, start), (1.0, tuned)):
+        mix(tiny_reader_model, start, tuned, share)
+        assert all(torch.equal(one, end.by_name[name]) for name, one in tiny_reader_model.named_parameters())
+
+
+def test_a_run_from_a_model_that_answers_tells_its_mixture(reader_run, data_folder, tmp_path):
+    listener = Listener()
+    made = train_run(out=tmp_path / "run", config=config_from(reader_run), watch=listener, **files(data_folder))
+    stages = [stage for stage, *_ in listener.stages]
+    assert [stage for stage in stages if "% tuned" in stage] == [f"measuring {share:.0%} tuned" for share in SHARES]
+    assert not made.facts.new_head
+    assert made.facts.scores["f1"] >= made.facts.untuned_scores["f1"]
+    assert made.as_dict()["share_tuned"] == made.facts.share
+    assert any(
+        "held-out scores by share" in one or "as it was before training" in one for one in listener.notes + listener.warnings
+    )
+
+
+def test_a_training_that_makes_nothing_better_keeps_the_model_as_it_was(reader_run, data_folder, tmp_path):
+    listener = Listener()
+    config = config_from(reader_run)
+    config = config.model_copy(update={"training": quick(learning_rate=1.0, epochs=1)})  # destroys what the model knew
+    made = train_run(out=tmp_path / "run", config=config, watch=listener, **files(data_folder))
+    assert made.facts.share == 0.0
+    assert made.facts.scores == made.facts.untuned_scores
+    assert same_weights(open_reader(str(tmp_path / "run")), load_reader(str(reader_run)))
+    assert any("as it was before training" in warning for warning in listener.warnings)
+
+
+def test_no_mixture_is_made_where_it_is_not_wanted_or_the_head_is_new(reader_run, tiny_model_folder, data_folder, tmp_path):
+    for number, config in enumerate([config_from(reader_run, mix=False), config_from(tiny_model_folder)]):
+        made = train_run(out=tmp_path / f"run{number}", config=config, **files(data_folder))
+        assert made.facts.share == 1.0
+        assert made.facts.new_head == bool(number)
+
+
+def test_an_adapter_that_is_not_what_the_weights_are_is_left_out(reader_run, data_folder, tmp_path):
+    config = config_from(reader_run)
+    config = config.model_copy(update={"training": quick(method="lora", learning_rate=1.0, epochs=1)})
+    made = train_run(out=tmp_path / "run", config=config, **files(data_folder))
+    assert made.facts.share < 1.0
+    assert not (tmp_path / "run" / "adapter").exists()
+
+
+# -- general questions
+
+
+def test_general_ability_is_told_before_and_after(reader_run, data_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("spantune.road.keeping.probe", lambda: probe()[:6] + probe()[-6:])
+    listener = Listener()
+    made = train_run(out=tmp_path / "run", config=config_from(reader_run, probe=True), watch=listener, **files(data_folder))
+    assert set(made.facts.general) == {"before", "after"}
+    assert [stage for stage, *_ in listener.stages].count("measuring general ability") == 2
+    assert any(one.startswith("general questions: F1") for one in listener.notes + listener.warnings)
+
+
+def test_general_questions_are_trained_on_beside_the_datas_own(reader_run, data_folder, tmp_path):
+    listener = Listener()
+    config = config_from(reader_run, replay=0.25, mix=False)
+    made = train_run(out=tmp_path / "run", config=config, watch=listener, **files(data_folder))
+    assert any("10 general questions are trained on beside 40" in note for note in listener.notes)
+    assert made.facts.data["train"]["count"] == 40
+    assert not made.facts.may_abstain
+    plain = train_run(out=tmp_path / "plain", config=config_from(reader_run, mix=False), **files(data_folder))
+    assert made.facts.answer_length == plain.facts.answer_length
+
+
+def test_the_general_questions_are_whole_and_their_two_sets_share_no_passage():
+    measured, again = probe(), replay(10_000, seed=1, unanswerable=True)
+    assert (len(measured), len(again)) == (650, 1876)
+    assert sum(one.is_impossible for one in again) == 376
+    for one in (*measured, *again):
+        assert all(one.context[span.start : span.end] == span.text for span in one.answers)
+    passages = [{" ".join(one.context.split()) for one in rows} for rows in (measured, again)]
+    assert not passages[0] & passages[1]
+    assert len({one.id for one in (*measured, *again)}) == 2526
+
+
+def test_the_same_seed_draws_the_same_general_questions():
+    assert replay(20, seed=3, unanswerable=False) == replay(20, seed=3, unanswerable=False)
+    assert replay(20, seed=3, unanswerable=False) != replay(20, seed=4, unanswerable=False)
+    assert not any(one.is_impossible for one in replay(500, seed=3, unanswerable=False))
+    assert any(one.is_impossible for one in replay(500, seed=3, unanswerable=True))
