@@ -45,7 +45,14 @@ from spantune.training import fine_tune
 
 RESULTS = Path(__file__).resolve().parent / "results" / "quality.jsonl"
 TEST_SHARE, TEST_QUESTIONS = 0.3, 400
-RECIPE = {"epochs": 2, "learning_rate": 3e-5, "batch_size": 12, "warmup_ratio": 0.0, "weight_decay": 0.0, "early_stopping": 0}
+RECIPE: dict[str, Any] = {
+    "epochs": 2,
+    "learning_rate": 3e-5,
+    "batch_size": 12,
+    "warmup_ratio": 0.0,
+    "weight_decay": 0.0,
+    "early_stopping": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,9 @@ def untrained(drawn: Sequence[Example], seed: int) -> Reader:
 
 def recipe_from(model: str, drawn: Sequence[Example], seed: int) -> Reader:
     """The usual recipe, from a model."""
-    config = Config(model=ModelConfig(name=model, attention_dropout=None), training=TrainingConfig(**RECIPE, seed=seed))
+    config = Config(
+        model=ModelConfig(name=model, attention_dropout=None), training=TrainingConfig.model_validate({**RECIPE, "seed": seed})
+    )
     loaded, tokenizer = load_reader(config.model, seed), load_tokenizer(model)
     windows = TASKS["answer"].encode(drawn, tokenizer, loaded, config)
     result = fine_tune(loaded, windows, config.training)

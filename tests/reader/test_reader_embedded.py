@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from spantune.models.quiet import quiet
 from spantune.road import export_reader
 from spantune.runs import known_from_training, read_facts
 
+ROOT = Path(__file__).parent.parent.parent
 EMBARGO = "The oil crisis began in October 1973, when members of OAPEC proclaimed an embargo. Prices quadrupled by March 1974."
 
 
@@ -188,3 +190,12 @@ def test_to_answer_always_is_for_runs_that_answer(classifier_run, tmp_path):
 def test_its_adapter_has_the_head_with_it():
     model = load_reader(ENCODER)
     assert merge_adapter(model, READER_FOLDER) == {"qa_outputs.weight", "qa_outputs.bias"}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reader.md", "src/spantune/embedded/README.md"])
+def test_the_pages_show_the_scores_that_were_measured(page):
+    found = json.loads((ROOT / "reader" / "scores.json").read_text())
+    assert found["sha256"] == READER_SHA256
+    for row in found["rows"]:
+        told = f"| {row['set']} | {row['questions']:,} | {row['exact_match']:.1f} | {row['f1']:.1f} |"
+        assert told in (ROOT / page).read_text(encoding="utf-8")
