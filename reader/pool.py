@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from spantune.config import AugmentConfig
-from spantune.data import Example, check, read_files, record_hash
+from spantune.data import Example, check, find_leaks, read_files, record_hash
 from spantune.data.augmenting import augment
 from spantune.data.writing import write_examples
 
@@ -32,8 +32,9 @@ PROBE_ANSWERABLE = {"squad_train_v1": 250, "squadshifts_new_wiki": 125, "squadsh
 # SQuAD 1.1 comes without titles, its passages in the order of their articles: a run of so many neighbours is held out whole.
 NEIGHBOURS = 60
 
-# Shares of the answerable questions that get an unanswerable copy: asked of the most similar other passage, or turned.
-MADE_UNANSWERABLE = AugmentConfig(unanswerable=0.12, altered=0.12)
+# Shares of the answerable questions that get an unanswerable copy: asked of the most similar other passage, turned, or asked of
+# their own passage without the answer.
+MADE_UNANSWERABLE = AugmentConfig(unanswerable=0.1, altered=0.3, removed=0.2)
 REPLAYED = 1500  # answerable questions; the embedded reader is mostly tuned on fewer questions than these
 REPEATS = 3  # copies of each question that a person wrote to be unanswerable: there are 188 of them beside 33,000 others
 
@@ -47,7 +48,8 @@ def main() -> None:
     records = {source: _read(given.base, source) for source in SOURCES}
     records["squad_train_v2"] = _new_in(records["squad_train_v2"], records["squad_train_v1"])
     probe, barred = _probe(records)
-    train = [one for rows in records.values() for one in rows if _passage(one) not in barred]
+    apart = [one for rows in records.values() for one in rows if _passage(one) not in barred]
+    train = find_leaks(apart, probe).untouched(apart)
     added = _unanswerables(train)
     given.out.mkdir(parents=True, exist_ok=True)
     write_examples([*train, *added], given.out / "train.jsonl", "jsonl")

@@ -79,6 +79,9 @@ class AugmentConfig(_Section):
         le=1,
         description="share of training questions copied with a fact turned: nothing answers them",
     )
+    removed: float = Field(
+        default=0.0, ge=0, le=1, description="share of training questions copied onto their context without the answer"
+    )
 
 
 class TrainingConfig(_Section):

@@ -15,7 +15,7 @@ from spantune.config import AugmentConfig
 from spantune.data import Example, Place, Span, TextExample
 from spantune.data.augmenting import AUGMENTATIONS, augment
 from spantune.data.augmenting.altering import altered
-from spantune.data.augmenting.crops import crop, sentence_bounds
+from spantune.data.augmenting.crops import crop, removed, sentence_bounds
 from spantune.data.augmenting.noise import case, disfluency, punctuation, typos
 from spantune.data.augmenting.passages import SEPARATOR, Pool, distractor, unanswerable
 from spantune.data.augmenting.wording import evened
@@ -117,11 +117,20 @@ def _another_question_without_answers(source, copy):
     assert (copy.context, copy.document, copy.fields) == (source.context, source.document, source.fields)
 
 
+def _the_context_without_its_answer(source, copy):
+    assert source.answers
+    assert copy.answers == ()
+    assert len(source.context) / 2 <= len(copy.context) < len(source.context)
+    assert not [span for span in source.answers if evened(span.text) in evened(copy.context)]
+    assert (copy.question, copy.document, copy.fields) == (source.question, source.document, source.fields)
+
+
 KEEPS = dict.fromkeys(AUGMENTATIONS, _question_alone) | {
     "crop": _a_part_of_the_context,
     "distractor": _the_context_and_another,
     "unanswerable": _another_context,
     "altered": _another_question_without_answers,
+    "removed": _the_context_without_its_answer,
 }
 
 
@@ -301,6 +310,25 @@ def test_a_question_is_never_turned_into_one_that_names_its_own_answer():
     asked = Example("1", "Whom did Nasser name in 1953?", NASSER, (Span("Amer", 13),))
     assert all("Amer" not in altered(asked, random.Random(seed)).question for seed in range(40))
     assert altered(Example("2", "Who was not there?", NASSER, ()), random.Random(1)) is None
+
+
+@pytest.mark.parametrize(
+    ("context", "answers", "left"),
+    [
+        ("It rained. Ada wrote it. Then she slept.", ["Ada"], "It rained. Then she slept."),
+        ("It rained. Ada wrote it. Later ADA slept well.", ["Ada"], None),  # less than half would be left
+        ("It rained for days. Ada wrote it. Bob read it all night. The end.", ["Ada", "Bob"], None),
+        ("It rained for two days in spring. Ada wrote it. Bob wrote.", ["Ada", "Bob"], "It rained for two days in spring."),
+        ("It rained! Ada\nwrote it, and there was more of it.", ["Ada\nwrote"], None),
+        ("Ada wrote it.", ["Ada"], None),
+        ("Nobody knows. Nothing is known.", [], None),
+    ],
+)
+def test_the_sentences_that_hold_an_answer_are_taken_out(context, answers, left):
+    asked = Example("1", "Who?", context, tuple(Span(text, context.index(text)) for text in answers))
+    made = removed(asked, random.Random(1))
+    assert (made and made.context) == left
+    assert made is None or made.answers == ()
 
 
 @pytest.mark.parametrize("make", [distractor, unanswerable])

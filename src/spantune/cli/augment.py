@@ -41,6 +41,7 @@ def command(
     distractor    the context beside a passage of another document
     unanswerable  the question asked of a similar passage that does not answer it
     altered       the question with a fact turned, so that nothing answers it
+    removed       the context without the sentences that hold the answer
 
     For the training side alone, after spantune split: a copy of a held-out question is a leak.
     spantune train does the same on its own side with --set augment.typos=0.5.

@@ -1,14 +1,17 @@
 """In: an example and a random generator. Out: the same question on a part of its context. Does not know: other records.
 
-The context is cut where sentences end, so that what is left reads as a text; every reference of the question stays in it.
+The context is cut where sentences end, so that what is left reads as a text. Of a crop every reference of the question is a
+part; of a context with the answer removed none is.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from random import Random
 
+from spantune.data.augmenting.wording import evened
 from spantune.data.records import Example, Span
 
 # A sentence ends at a stop of any script, with the quotes and brackets that close it, or with its line. Where white space
@@ -41,6 +44,33 @@ def crop(example: Example, draw: Random) -> Example | None:
     start, end = _without_blanks(context, starts[run // len(ends)], ends[run % len(ends)], first, last)
     moved = tuple(replace(span, start=(span.start or 0) - start) for span in spans)
     return replace(example, context=context[start:end], answers=moved)
+
+
+def removed(example: Example, _: Random) -> Example | None:
+    """The question on its context without the sentences that hold an answer, so that nothing answers it any more.
+
+    What is left is about the same matter, which makes it harder to tell than another passage. A sentence goes if it holds
+    any of an answer's text, in whichever case or width. `None` for unanswerable questions, and where less than half of the
+    context would be left: a reader could learn to answer nothing wherever a text is short.
+
+    >>> made = removed(Example("1", "Who?", "It rained. Ada wrote it. Then she slept.", (Span("Ada", 11),)), Random(5))
+    >>> made.context, made.answers
+    ('It rained. Then she slept.', ())
+    """
+    context, spans = example.context, example.answers
+    if not spans:
+        return None
+    texts = [evened(span.text) for span in spans]
+    kept = [
+        context[start:end]
+        for start, end in pairwise(sentence_bounds(context))
+        if not any(span.start is not None and span.start < end and start < span.end for span in spans)
+        and not any(text in evened(context[start:end]) for text in texts)
+    ]
+    left = "".join(kept).strip()
+    if 2 * len(left) < len(context) or any(text in evened(left) for text in texts):
+        return None
+    return replace(example, context=left, answers=())
 
 
 def sentence_bounds(text: str) -> list[int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from spantune.config import AugmentConfig
 from spantune.data.augmenting.altering import altered
-from spantune.data.augmenting.crops import crop
+from spantune.data.augmenting.crops import crop, removed
 from spantune.data.augmenting.noise import case, disfluency, punctuation, typos
 from spantune.data.augmenting.passages import Pool, distractor, unanswerable
 from spantune.data.fingerprints import record_hash
@@ -125,6 +125,10 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
         "altered": Augmentation(
             "the question with a number, a name or a word turned into another, so that its context answers it no more",
             lambda example, draw, _: altered(example, draw),
+        ),
+        "removed": Augmentation(
+            "the context without the sentences that hold the answer, so that the question has none",
+            lambda example, draw, _: removed(example, draw),
         ),
     }
 )
