@@ -6,7 +6,7 @@ import typing
 import pytest
 
 import spantune
-from spantune.cli import ask, check, demo, evaluate, options, predict, split, train
+from spantune.cli import ask, check, curve, demo, evaluate, options, predict, split, train, tune
 
 DOOR = [
     "Answer",
@@ -39,6 +39,7 @@ DOOR = [
     "fold_files",
     "folds",
     "free_folder",
+    "learning_curve",
     "load_classifier",
     "load_config",
     "load_reader",
@@ -56,6 +57,7 @@ DOOR = [
     "trace_html",
     "trace_text",
     "train_run",
+    "tune_settings",
     "worth_asking",
     "write_examples",
 ]
@@ -88,7 +90,7 @@ def test_rooms_offer_what_they_list():
 
 
 def test_every_command_is_one_file_with_a_name_and_a_function():
-    for room in (ask, check, demo, evaluate, predict, split, train):
+    for room in (ask, check, curve, demo, evaluate, predict, split, train, tune):
         assert room.__name__.rpartition(".")[2] == room.NAME
         assert typing.get_type_hints(room.command)["return"] is type(None)
         assert "$ spantune " + room.NAME in room.command.__doc__

@@ -57,9 +57,11 @@ if TYPE_CHECKING:
     from spantune.road import evaluate_run as evaluate_run
     from spantune.road import fold_files as fold_files
     from spantune.road import free_folder as free_folder
+    from spantune.road import learning_curve as learning_curve
     from spantune.road import predict_file as predict_file
     from spantune.road import split_files as split_files
     from spantune.road import train_run as train_run
+    from spantune.road import tune_settings as tune_settings
     from spantune.road import worth_asking as worth_asking
     from spantune.runs import Provenance as Provenance
     from spantune.runs import load_run as load_run
@@ -101,9 +103,11 @@ _ROOMS = {
         "evaluate_run",
         "fold_files",
         "free_folder",
+        "learning_curve",
         "predict_file",
         "split_files",
         "train_run",
+        "tune_settings",
         "worth_asking",
     ),
     "spantune.runs": ("Provenance", "load_run", "save_run"),

@@ -85,10 +85,16 @@ class AugmentConfig(_Section):
 
 
 class TrainingConfig(_Section):
-    """How the model is fine-tuned. The defaults are safe for full fine-tuning."""
+    """How the model is fine-tuned. What is null is chosen by the recipe, or else by the model and the number of windows."""
 
-    method: Literal["full", "lora", "dora", "ia3", "head", "unfreeze", "prompt", "p-tuning", "prefix"] = Field(
-        default="full", description="what is trained; docs/methods.md tells what each is good for"
+    method: Literal["full", "lora", "dora", "ia3", "head", "unfreeze", "prompt", "p-tuning", "prefix"] | None = Field(
+        default=None, description="what is trained; docs/methods.md tells what each is good for; null chooses"
+    )
+    folds: int | None = Field(
+        default=None,
+        ge=1,
+        le=20,
+        description="trainings whose weights are averaged, each without one part of the data, which measures it; null chooses",
     )
     rank: int = Field(default=16, ge=1, le=1024, description="rank of the updates that lora and dora train")
     virtual_tokens: int = Field(
@@ -104,7 +110,7 @@ class TrainingConfig(_Section):
         default=None, ge=1, le=1000, description="passes over the data; null chooses by the number of windows"
     )
     learning_rate: float | None = Field(default=None, gt=0, description="peak rate; null chooses by the model's hidden size")
-    batch_size: int = Field(default=32, ge=1, description="windows in one forward pass")
+    batch_size: int | None = Field(default=None, ge=1, description="windows in one forward pass; null chooses")
     gradient_accumulation: int = Field(default=1, ge=1, description="forward passes in one optimiser step")
     negatives: int | None = Field(
         default=4, ge=0, description="windows without the answer kept for each question; null keeps all"
@@ -131,8 +137,14 @@ class KeepConfig(_Section):
     probe: bool = Field(
         default=True, description="measure general ability before and after training, on questions that ship with the package"
     )
-    replay: float = Field(
-        default=0.0, ge=0, le=4, description="general questions trained on beside each question of the data: 0.5 is one for two"
+    replay: float | None = Field(
+        default=None,
+        ge=0,
+        le=4,
+        description="general questions trained on beside each question of the data: 0.5 is one for two; null chooses",
+    )
+    forget: float = Field(
+        default=1.5, ge=0, le=100, description="points of F1 on general questions that mixing may give up for a better model"
     )
     mix: bool = Field(
         default=True, description="mix the tuned weights with those before training in the share that held-out data likes best"
@@ -143,6 +155,9 @@ class Config(_Section):
     """Every setting of a run."""
 
     task: Literal["auto", "answer", "classify"] = Field(default="auto", description="auto takes the task from the data's shape")
+    recipe: Literal["auto", "plain"] = Field(
+        default="auto", description="who chooses what is null: auto looks at the data, plain trains once on every weight"
+    )
     held_out: float = Field(
         default=0.2, gt=0, lt=1, description="share of the documents kept for evaluation when none are given"
     )
@@ -166,11 +181,9 @@ class Config(_Section):
                 "learned in pre-training within a few batches; the loss jumps or stays flat and answers become noise. "
                 "Usual values: 3e-5 for base-size encoders, 3e-4 for small ones."
             )
-        if self.training.batch_size * self.training.gradient_accumulation > 512:
-            found.append(
-                f"an optimiser step covers {self.training.batch_size * self.training.gradient_accumulation} windows: "
-                "with small data that leaves only a few steps an epoch."
-            )
+        covered = (self.training.batch_size or 1) * self.training.gradient_accumulation
+        if covered > 512:
+            found.append(f"an optimiser step covers {covered} windows: with small data that leaves only a few steps an epoch.")
         return tuple(found)
 
 
@@ -203,6 +216,20 @@ def load_config(file: Path | str | None = None, overrides: Iterable[str] = ()) -
             expected="keys and values of the schema shown by 'spantune train --list-settings'",
             next_move="correct the lines above in the file or in --set",
         )
+    return config
+
+
+def with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
+    """`config` with other values for dotted keys; the values are taken as they are.
+
+    >>> with_settings(Config(), {"training.epochs": 3, "recipe": "plain"}).training.epochs
+    3
+    """
+    for key, value in settings.items():
+        section, _, name = key.rpartition(".")
+        if section:
+            name, value = section, getattr(config, section).model_copy(update={name: value})
+        config = config.model_copy(update={name: value})
     return config
 
 

@@ -45,7 +45,8 @@ class Task:
     """What the road needs to know about a task.
 
     `headline` is the score that decides which epoch is best, `shown` are the scores that people look at first.
-    `difference` is the largest one between the logits of two models. `choose_again` gives what `measure` would give with the
+    `difference` is the largest one between the logits of two models. `pool` makes one measurement of those of several parts of
+    some records; `None` for a task that is not trained in folds. `choose_again` gives what `measure` would give with the
     predictor that `tuned` gives, without running the model.
     """
 
@@ -63,6 +64,7 @@ class Task:
     choose_again: Callable[[Sequence[Any], Measured], Measured]
     errors: Callable[[Sequence[Any], Sequence[Any], Any], list[dict[str, Any]]]
     difference: Callable[[Any, Any, Windows], float]
+    pool: Callable[[Any, Sequence[Any], Sequence[Measured]], Measured] | None = None
 
 
 # -- answer ------------------------------------------------------------------------------------------------------------
@@ -132,6 +134,26 @@ def _measure_answers(reader: "Reader", windows: Windows, records: Sequence[Any],
     )
     threshold = _threshold(reader, records, answers) if reader.settings.may_abstain else 0.0
     return Measured(held, scored, tuple(answers), threshold)
+
+
+def _pool_answers(reader: "Reader", records: Sequence[Any], parts: Sequence[Measured]) -> Measured:
+    """Loss and span accuracy are means over the questions' parts; scores and threshold are those of all questions together."""
+    answers = tuple(answer for part in parts for answer in part.predictions)
+    sizes = [len(part.predictions) for part in parts]
+    scored = score_answers(records, answers)
+    held = replace(
+        parts[0].held,
+        loss=_weighted([part.held.loss for part in parts], sizes),
+        scores={"exact_match": scored.exact_match, "f1": scored.f1},
+        span_accuracy=_weighted([part.held.span_accuracy for part in parts], sizes),
+    )
+    threshold = _threshold(reader, records, answers) if reader.settings.may_abstain else 0.0
+    return Measured(held, scored, answers, threshold)
+
+
+def _weighted(values: Sequence[float | None], weights: Sequence[int]) -> float | None:
+    known = [(value, weight) for value, weight in zip(values, weights, strict=True) if value is not None]
+    return sum(value * weight for value, weight in known) / sum(weight for _, weight in known) if known else None
 
 
 def _threshold(reader: "Reader", records: Sequence[Any], answers: Sequence[Answer]) -> float:
@@ -289,6 +311,7 @@ TASKS: Mapping[str, Task] = {
         choose_again=_choose_again,
         errors=_wrong_answers,
         difference=_span_difference,
+        pool=_pool_answers,
     ),
     "classify": Task(
         name="classify",

@@ -1,5 +1,7 @@
 """A model that could answer before: what training does to that is measured, mixed and, where it is no better, taken back."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from conftest import WINDOWS, quick, same_weights
@@ -10,9 +12,7 @@ from spantune.data.general import probe, replay
 from spantune.models import load_reader, open_reader
 from spantune.models.mixing import Weights, mix
 from spantune.road import train_run
-from spantune.road.keeping import SHARES, best_mixture
-from spantune.tasks import Measured
-from spantune.training import Held
+from spantune.road.keeping import SHARES, best_share, forgetting_little
 
 NOTHING_LEARNED = 1e-12  # a rate at which no answer changes, so that no share is better than none on any machine
 
@@ -30,36 +30,48 @@ def files(data_folder):
     return {"data": [data_folder / "questions.json"], "eval_data": [data_folder / "held-out.json"]}
 
 
-def scripted(scores):
-    def measure(share):
-        return Measured(Held(1.0, {"f1": scores[share]}), None, ())
-
-    return measure
+def scored(*f1s):
+    """Scores of questions of which each has the F1 given, in percent."""
+    rows = [SimpleNamespace(id=str(number), f1=f1 / 100) for number, f1 in enumerate(f1s)]
+    return SimpleNamespace(f1=sum(f1s) / len(f1s), per_question=rows)
 
 
 # -- the mixture
 
 
 @pytest.mark.parametrize(
-    ("scores", "best"),
+    ("scores", "wanted"),
     [
-        ({0.0: 50, 0.25: 52, 0.5: 55, 0.75: 54, 1.0: 51}, 0.5),
-        ({0.0: 50, 0.25: 52, 0.5: 55, 0.75: 55, 1.0: 55}, 0.5),
-        ({0.0: 50, 0.25: 50, 0.5: 50, 0.75: 49, 1.0: 50}, 0.0),
-        ({0.0: 50, 0.25: 51, 0.5: 52, 0.75: 53, 1.0: 54}, 1.0),
+        ({0.0: [50] * 9, 0.25: [52] * 9, 0.5: [55] * 9, 0.75: [54] * 9, 1.0: [51] * 9}, 0.5),
+        ({0.0: [50] * 9, 0.25: [52] * 9, 0.5: [55] * 9, 0.75: [55] * 9, 1.0: [55] * 9}, 0.5),
+        ({0.0: [50] * 9, 0.25: [50] * 9, 0.5: [50] * 9, 0.75: [49] * 9, 1.0: [50] * 9}, 0.0),
+        ({0.0: [50] * 9, 0.25: [51] * 9, 0.5: [52] * 9, 0.75: [53] * 9, 1.0: [54] * 9}, 1.0),
+        ({0.0: [0, 50, 50, 50], 0.5: [50, 50, 50, 50], 1.0: [100, 0, 50, 80]}, 0.5),  # a little for sure before more by luck
+        ({0.0: [50, 50], 1.0: [100, 10]}, 0.0),
+        ({0.0: [50], 1.0: [100]}, 0.0),  # one question says nothing
     ],
 )
-def test_the_model_is_left_with_the_share_that_scores_best_and_nearest_to_the_start(tiny_reader_model, scores, best):
-    start = Weights.of(tiny_reader_model)
-    with torch.no_grad():
-        for one in tiny_reader_model.parameters():
-            one.add_(1.0)
-    untuned = scripted(scores)(0.0)
-    mixed = best_mixture(tiny_reader_model, start, untuned, scripted(scores), "f1")
-    assert (mixed.share, dict(mixed.scores)) == (best, scores)
-    for name, one in tiny_reader_model.named_parameters():
-        assert torch.allclose(one, start.by_name[name] + best, atol=1e-6)
-    assert f"{best:.0%}" in mixed.sentence or best == 0.0
+def test_the_share_whose_gain_is_surest_is_wanted_and_of_equal_ones_the_nearest_to_the_start(scores, wanted):
+    mixed = best_share({share: scored(*f1s) for share, f1s in scores.items()})
+    assert (mixed.wanted, mixed.share) == (wanted, wanted)
+    assert mixed.scores == {share: pytest.approx(sum(f1s) / len(f1s)) for share, f1s in scores.items()}
+    assert f"{wanted:.0%}" in mixed.sentence or wanted == 0.0
+
+
+@pytest.mark.parametrize(
+    ("general", "share", "after", "said"),
+    [
+        ({1.0: 79.0}, 1.0, 79.0, "100% tuned, the rest"),
+        ({1.0: 78.5}, 1.0, 78.5, "100% tuned, the rest"),
+        ({1.0: 70.0, 0.75: 75.0, 0.5: 79.0}, 0.5, 79.0, "50% tuned instead of 100%, to forget less"),
+        ({1.0: 70.0, 0.75: 70.0, 0.5: 70.0, 0.25: 70.0}, 0.0, 80.0, "more general ability than keep.forget allows"),
+    ],
+)
+def test_a_smaller_share_is_taken_where_the_wanted_one_forgets_too_much(general, share, after, said):
+    wanted = best_share({share: scored(*[50 + share] * 5) for share in (0.0, *SHARES)})
+    mixed = forgetting_little(wanted, 80.0, lambda share: general[share], forget=1.5)
+    assert (mixed.wanted, mixed.share, mixed.general) == (1.0, share, {"before": 80.0, "after": after})
+    assert said in mixed.sentence
 
 
 def test_the_ends_of_the_line_are_the_models_themselves_bit_for_bit(tiny_reader_model):
@@ -116,7 +128,8 @@ def test_an_adapter_that_is_not_what_the_weights_are_is_left_out(reader_run, dat
 def test_general_ability_is_told_before_and_after(reader_run, data_folder, tmp_path, monkeypatch):
     monkeypatch.setattr("spantune.road.keeping.probe", lambda: probe()[:6] + probe()[-6:])
     listener = Listener()
-    made = train_run(out=tmp_path / "run", config=config_from(reader_run, probe=True), watch=listener, **files(data_folder))
+    config = config_from(reader_run, probe=True, mix=False)
+    made = train_run(out=tmp_path / "run", config=config, watch=listener, **files(data_folder))
     assert set(made.facts.general) == {"before", "after"}
     assert [stage for stage, *_ in listener.stages].count("measuring general ability") == 2
     assert any(one.startswith("general questions: F1") for one in listener.notes + listener.warnings)

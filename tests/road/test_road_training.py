@@ -58,8 +58,8 @@ def test_a_run_is_trained_and_told_on_held_out_data_of_its_own(data_folder, conf
     assert [epoch.epoch for epoch in listener.epochs] == [1, 2]
     assert [stage for stage, *_ in listener.stages] == [
         "reading",
-        "looking for leaks",
         "loading the model",
+        "looking for leaks",
         "cutting windows",
         "measuring the untuned model",
         "training",

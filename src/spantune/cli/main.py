@@ -12,7 +12,7 @@ from typing import NoReturn
 import typer
 
 import spantune as package
-from spantune.cli import ask, augment, check, convert, demo, evaluate, export, predict, split, train
+from spantune.cli import ask, augment, check, convert, curve, demo, evaluate, export, predict, split, train, tune
 from spantune.errors import SpantuneError
 
 FAILED = 2  # unreadable, misused, or not possible; 1 is kept for "it worked, and found problems"
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for _room in (demo, check, convert, split, augment, train, evaluate, ask, predict, export):
+for _room in (demo, check, convert, split, augment, train, curve, tune, evaluate, ask, predict, export):
     app.command(_room.NAME)(_room.command)
 
 

@@ -13,8 +13,9 @@ from spantune.wording import visible
 if TYPE_CHECKING:
     from spantune.data import FileAccount, LeakPair, Report
     from spantune.inference import Trace
-    from spantune.road import Asked, Checked, Evaluated, Folded, Sides, Trained
+    from spantune.road import Asked, Checked, Curve, Evaluated, Folded, Sides, Trained, Tuned
 
+TRIALS_SHOWN = 10
 PAIRS_SHOWN = 2  # of each kind
 PROBLEMS_SHOWN = 3  # of each kind: one may be an accident, three show a pattern, more are in the files of --fix
 
@@ -132,6 +133,53 @@ def trained(made: "Trained", *, next_move: bool = True) -> None:
     console.print(_before_and_after(made))
     if next_move:
         line(f'The run is in {made.folder}. Next: spantune ask {made.folder} "…"' + _context_hint(made.facts.task))
+
+
+def curve(made: "Curve") -> None:
+    """The mean and spread at each size, then what more labels would give."""
+    from rich.table import Table
+
+    from spantune.training.history import score_name
+
+    found = made.curve
+    title = f"{score_name(found.headline)} on {made.held_out} held-out records, percent"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for head in ("records", "mean", "spread", "trainings"):
+        table.add_column(head, justify="right")
+    if found.untuned is not None:
+        table.add_row("0", f"{found.untuned:.1f}", "", "")
+    for size, mean in found.means.items():
+        spread = found.spreads[size]
+        count = sum(point.records == size for point in found.points)
+        table.add_row(f"{size:,}", f"{mean:.1f}", "" if spread is None else f"{spread:.1f}", str(count))
+    console_for().print(table)
+    line(made.sentence)
+    line(f"The points and their picture are in {made.folder}.")
+
+
+def tuned(made: "Tuned") -> None:
+    """The trials, best first, and what to do with the settings."""
+    from rich.table import Table
+
+    from spantune.training.history import score_name
+
+    title = f"{score_name(made.headline)} on {made.held_out} held-out records, percent"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    names = list(made.best.settings)
+    for head in ("trial", "score", *(name.partition(".")[2].replace("_", " ") for name in names), ""):
+        table.add_column(head, justify="right")
+    ranked = sorted(made.trials, key=lambda one: (one.state != "complete", -(one.score or 0.0)))
+    for one in ranked[:TRIALS_SHOWN]:
+        said = {"complete": "the recipe's" if one.number == 1 else "", "pruned": "given up"}.get(one.state, "failed")
+        score = "" if one.score is None else f"{one.score:.1f}"
+        table.add_row(
+            str(one.number), score, *(f"{one.settings[name]:.2g}" if name in one.settings else "" for name in names), said
+        )
+    console_for().print(table)
+    if len(ranked) > TRIALS_SHOWN:
+        line(f"and {len(ranked) - TRIALS_SHOWN} more")
+    note(f"WARNING: {made.warning}")
+    line(f"Next: spantune train DATA --config {made.file} --out RUN")
 
 
 def evaluated(made: "Evaluated") -> None:

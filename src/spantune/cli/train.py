@@ -23,6 +23,10 @@ def command(
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="'embedded' (default), a model folder, or a Hub name.")
     ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", metavar="NAME", help="Who chooses what you leave open: 'auto' (default) or 'plain'."),
+    ] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as YAML.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -50,7 +54,8 @@ def command(
     …
     The run is in run. Next: spantune ask run "…" --context-file FILE
     """
-    overrides = [*(settings or ()), *([f"model.name={dumps(model)}"] if model else ())]
+    named = {"model.name": model, "recipe": recipe}
+    overrides = [*(settings or ()), *(f"{key}={dumps(value)}" for key, value in named.items() if value)]
     with Terminal(quiet=json) as watch:
         trained = spantune.train_run(
             data,

@@ -25,7 +25,7 @@ from spantune.data.reading import Dataset, ReadAs, Source, read_examples, read_f
 from spantune.data.records import Example, Place, Record, Span, TextExample
 from spantune.data.repair import REASONS, Alignment, align, reason
 from spantune.data.shapes.columns import parse_columns
-from spantune.data.splitting import GROUPINGS, Split, ThreeWay, folds, split, split_three
+from spantune.data.splitting import GROUPINGS, Split, ThreeWay, count_groups, folds, split, split_three
 from spantune.data.writing import write_examples
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "augment",
     "check",
     "check_files",
+    "count_groups",
     "demo_data",
     "find_leaks",
     "find_leaks_in_sketch",

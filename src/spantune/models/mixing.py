@@ -24,6 +24,22 @@ class Weights:
 
 
 @torch.no_grad()
+def added(mean: Weights | None, more: Weights, count: int) -> Weights:
+    """The mean of `count` weights, of which `more` are the last and `mean` is that of the others.
+
+    What several short trainings from one start have in common stays, what each learned by chance does not (Wortsman et al.,
+    2022, arXiv:2203.05482).
+
+    >>> one, two = (Weights({"weight": torch.tensor([value])}) for value in (1.0, 3.0))
+    >>> added(added(None, one, 1), two, 2).by_name["weight"].item()
+    2.0
+    """
+    if mean is None:
+        return more
+    return Weights({name: torch.lerp(before, more.by_name[name], 1 / count) for name, before in mean.by_name.items()})
+
+
+@torch.no_grad()
 def mix(model: Any, start: Weights, tuned: Weights, share: float) -> None:
     """Give `model`, in place, the weights `share` x tuned + (1 - share) x start.
 

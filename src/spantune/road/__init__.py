@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from spantune.road.checking import check_data as check_data
     from spantune.road.converting import Converted as Converted
     from spantune.road.converting import convert_files as convert_files
+    from spantune.road.curve import Curve as Curve
+    from spantune.road.curve import learning_curve as learning_curve
     from spantune.road.describing import Description as Description
     from spantune.road.describing import describe as describe
     from spantune.road.exporting import export_reader as export_reader
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from spantune.road.splitting import split_files as split_files
     from spantune.road.training import Trained as Trained
     from spantune.road.training import train_run as train_run
+    from spantune.road.tuning import Tuned as Tuned
+    from spantune.road.tuning import tune_settings as tune_settings
     from spantune.road.using import Evaluated as Evaluated
     from spantune.road.using import evaluate_run as evaluate_run
     from spantune.road.using import predict_file as predict_file
@@ -43,10 +47,12 @@ _PARTS = {
     "augmenting": ("AugmentedFile", "augment_file"),
     "checking": ("Checked", "check_data"),
     "converting": ("Converted", "convert_files"),
+    "curve": ("Curve", "learning_curve"),
     "describing": ("Description", "describe"),
     "exporting": ("export_reader",),
     "splitting": ("Fold", "Folded", "Sides", "fold_files", "split_files"),
     "training": ("Trained", "train_run"),
+    "tuning": ("Tuned", "tune_settings"),
     "using": ("Evaluated", "evaluate_run", "predict_file"),
     "watch": ("Silent", "Watch"),
 }

@@ -1,59 +1,80 @@
 """What training does to what a model could before: measured, held on to, or taken back.
 
-In: a model that could answer before it was trained, as it was then and as it is now; how held-out records are measured.
-Out: the mixture of the two that held-out records like best, and general ability before and after.
+In: a model that could answer before it was trained, measured at several shares of its tuned weights; how general ability is
+measured. Out: the share that is best on held-out records, or the largest one below it that forgets little; why.
 Does not know: how the model was trained.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spantune.data.general import probe
-from spantune.evaluation import score_answers
+from spantune.evaluation import Scores, paired_gain, score_answers
 from spantune.inference import Reader
-from spantune.models.mixing import Weights, mix
 from spantune.road.watch import Watch, counter
-from spantune.tasks import Measured
 
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the tuned weights; 0 is the model as it was
-FORGOTTEN = 1.5  # points of F1 on the general questions; with 650 of them, less cannot be told from chance
+
+# Of a gain on a few questions half a standard error is taken for luck: a share must do better than that to be chosen, and a
+# larger one so much better than a smaller one.
+CAUTION = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """The share of the tuned weights that the model now has, and what each share scores on the held-out records looked at."""
+    """The share of the tuned weights that a model gets, what each share scores on the held-out records looked at, and why.
+
+    `wanted` is the share that these liked best; `share` is smaller where that one forgets too much. `general` is F1 on the
+    general questions before and after, where it was measured.
+    """
 
     share: float
+    wanted: float
     scores: Mapping[float, float]
-    measured: Measured
+    general: Mapping[str, float] | None = None
 
     @property
     def sentence(self) -> str:
         """What was chosen, in plain words."""
         told = ", ".join(f"{share:.0%} {score:.1f}" for share, score in sorted(self.scores.items()))
+        if self.wanted == 0:
+            return (
+                f"no share of the tuned weights is clearly better on the held-out records than none ({told}): the run keeps "
+                "the model as it was before training. More labels may change that"
+            )
         if self.share == 0:
             return (
-                f"no share of the tuned weights is better on the held-out records than none ({told}): the run keeps the model "
-                "as it was before training. More labels may change that"
+                f"every share of the tuned weights costs more general ability than keep.forget allows ({told}): the run keeps "
+                "the model as it was before training. --set keep.replay=1 forgets less, --set keep.forget=5 allows more"
             )
-        return f"weights of the run: {self.share:.0%} tuned, the rest as before training (held-out scores by share: {told})"
+        less = f" instead of {self.wanted:.0%}, to forget less" if self.share < self.wanted else ""
+        return (
+            f"weights of the run: {self.share:.0%} tuned{less}, the rest as before training (held-out scores by share: {told})"
+        )
 
 
-def best_mixture(model: Any, start: Weights, untuned: Measured, measure: Callable[[float], Measured], headline: str) -> Mixed:
-    """Leave `model`, now tuned, with the mixture that scores best; of equal scores with the one nearest to the start.
+def best_share(scores: Mapping[float, Scores]) -> Mixed:
+    """The share whose gain in F1 over share 0, less what may be luck, is largest; of equal ones the nearest to the start.
 
-    `untuned` is what the start scores on the same records that `measure`, told the share, measures the model with.
+    `scores` holds, share by share, what the same records score.
     """
-    tuned = Weights.of(model)
-    found = {0.0: untuned}
-    for share in SHARES:
-        mix(model, start, tuned, share)
-        found[share] = measure(share)
-    scores = {share: float(one.held.scores[headline]) for share, one in found.items()}
-    best = min(scores, key=lambda share: (-scores[share], share))
-    mix(model, start, tuned, best)
-    return Mixed(best, scores, found[best])
+    start = scores[0.0].per_question
+    sure = {share: paired_gain(start, one.per_question).at_least(CAUTION) for share, one in scores.items() if share}
+    wanted = min({0.0: 0.0, **sure}.items(), key=lambda item: (-item[1], item[0]))[0]
+    return Mixed(wanted, wanted, {share: one.f1 for share, one in scores.items()})
+
+
+def forgetting_little(mixed: Mixed, before: float, after: Callable[[float], float], forget: float) -> Mixed:
+    """The largest share that is not above the chosen one and at which general ability falls by `forget` points at most.
+
+    `after` measures it at a share; `before` is what it was.
+    """
+    for share in sorted((share for share in mixed.scores if 0 < share <= mixed.share), reverse=True):
+        found = after(share)
+        if before - found <= forget:
+            return replace(mixed, share=share, general={"before": before, "after": found})
+    return replace(mixed, share=0.0, general={"before": before, "after": before})
 
 
 def general_f1(model: Any, tokenizer: Any, settings: Any, watch: Watch) -> float:
@@ -64,13 +85,13 @@ def general_f1(model: Any, tokenizer: Any, settings: Any, watch: Watch) -> float
     return score_answers(records, reader.answer_many(records, progress=tick)).f1
 
 
-def general_sentence(before: float, after: float) -> tuple[str, bool]:
+def general_sentence(before: float, after: float, forget: float) -> tuple[str, bool]:
     """General ability in plain words, and whether it fell so far that something should be done.
 
-    >>> general_sentence(78.0, 77.2)
+    >>> general_sentence(78.0, 77.2, 1.5)
     ('general questions: F1 78.0 before training, 77.2 after', False)
     """
     text = f"general questions: F1 {before:.1f} before training, {after:.1f} after"
-    if before - after <= FORGOTTEN:
+    if before - after <= forget:
         return text, False
-    return f"{text}. What is not in the data is being forgotten: --set keep.replay=0.5 trains on general questions too", True
+    return f"{text}. What is not in the data is being forgotten: --set keep.replay=1 trains on more general questions too", True

@@ -40,6 +40,21 @@ class Silent:
         """Say nothing."""
 
 
+class Hushed(Silent):
+    """A `Watch` that tells another one how far things are, and none of the notes: these were told before."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Pass it on."""
+        self.watch.progress(stage, done, total)
+
+    def epoch(self, history: "History") -> None:
+        """Pass it on."""
+        self.watch.epoch(history)
+
+
 def counter(watch: Watch, stage: str, total: int) -> Callable[[int], None]:
     """A callable that is told how many more pieces of a stage are finished, and tells `watch` how many are by now."""
     done = 0

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from spantune.config import Config
 from spantune.data import Record, fingerprint, sketch
 from spantune.errors import OutputError, RunError
-from spantune.models.methods import METHODS
+from spantune.models.methods import METHOD, METHODS
 from spantune.models.quiet import quiet
 from spantune.runs.card import CardFacts, model_card
 from spantune.runs.facts import Provenance, RunFacts, installed_versions
@@ -109,7 +109,7 @@ def save_run(
 
 def _write_model(folder: Path, model: Any, tokenizer: Any, result: FineTuned) -> None:
     """The whole model with its adapter in a folder of its own; what cannot be taken into a model is the adapter alone."""
-    merges = METHODS[result.config.method].merges
+    merges = METHODS[result.config.method or METHOD].merges
     with quiet():
         tokenizer.save_pretrained(folder)
         if merges:

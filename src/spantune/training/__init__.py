@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     from spantune.training.losses import class_losses as class_losses
     from spantune.training.losses import span_accuracy as span_accuracy
     from spantune.training.losses import span_losses as span_losses
+    from spantune.training.observations import averaged as averaged
+    from spantune.training.recipes import Profile as Profile
+    from spantune.training.recipes import choose as choose
 
 _PARTS = {
     "defaults": ("Choice", "resolve_training"),
     "fine_tuning": ("FineTuned", "Held", "fine_tune", "last_checkpoint", "remove_broken_checkpoints"),
     "history": ("Epoch", "History"),
     "losses": ("class_losses", "span_accuracy", "span_losses"),
+    "observations": ("averaged",),
+    "recipes": ("Profile", "choose"),
 }
 _MODULE_OF = {name: f"spantune.training.{part}" for part, names in _PARTS.items() for name in names}
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import torch
 
 from spantune.config import TrainingConfig
-from spantune.models.methods import METHODS
+from spantune.models.methods import METHOD, METHODS
 
 # Small encoders have flatter losses and fewer layers to upset: they learn at ten times the rate of base-size ones. The rows
 # are the lowest hidden size and the rate; 3e-5 is the usual rate of BERT base (Devlin et al., 2019), 3e-4 gave the 384-wide
 # embedded encoder 74 F1 on SQuAD where 3e-5 had not converged after three epochs.
 RATES = ((1024, 1e-5), (768, 3e-5), (512, 1e-4), (0, 3e-4))
+
+BATCH_SIZE = 32
 
 STEPS_WANTED = 400  # optimiser steps after which a small data set no longer gains from another pass
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 10
@@ -34,6 +36,15 @@ class Resolved:
     choices: tuple[Choice, ...]
 
 
+def usual_rate(hidden_size: int) -> float:
+    """The peak rate of full fine-tuning with a new head that suits a model of this width.
+
+    >>> usual_rate(768)
+    3e-05
+    """
+    return next(rate for width, rate in RATES if hidden_size >= width)
+
+
 def resolve_training(config: TrainingConfig, hidden_size: int, windows: int) -> Resolved:
     """Fill in what the configuration leaves open, for a model of this width and this number of training windows.
 
@@ -41,9 +52,17 @@ def resolve_training(config: TrainingConfig, hidden_size: int, windows: int) -> 
     3e-05
     """
     choices = []
+    config = config.model_copy(
+        update={
+            "method": config.method or METHOD,
+            "batch_size": config.batch_size or BATCH_SIZE,
+            "folds": config.folds or 1,
+        }
+    )
+    assert config.method is not None and config.batch_size is not None
     if config.learning_rate is None:
         method = METHODS[config.method]
-        rate = float(f"{next(rate for width, rate in RATES if hidden_size >= width) * method.rate:.2g}")
+        rate = float(f"{usual_rate(hidden_size) * method.rate:.2g}")
         reason = f"the model's hidden size is {hidden_size}" + (f", the method {config.method}" if method.rate != 1 else "")
         choices.append(Choice("training.learning_rate", rate, reason))
     if config.epochs is None:

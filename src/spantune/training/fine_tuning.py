@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -72,6 +72,7 @@ def fine_tune(
     *,
     evaluate: Callable[[Any], Held] | None = None,
     headline: str = "f1",
+    keep: Literal["best", "last"] = "best",
     checkpoints: Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -81,9 +82,10 @@ def fine_tune(
     """Fine-tune `model` on `windows` with the Hugging Face Trainer; the model is changed in place.
 
     `evaluate` measures the model on held-out data after each epoch; `headline` names the score among `Held.scores` that
-    decides: the best epoch is restored at the end, and training stops early when it no longer rises. Without `evaluate` the
-    last epoch stays. `checkpoints` is a folder to save to after each epoch and to resume from; without it nothing stays on
-    disk. `progress` is told (steps done, steps in all), `on_start` what was chosen, `on_epoch` the history so far.
+    decides: the best epoch is restored at the end, and training stops early when it no longer rises. Without `evaluate`, or
+    with `keep` "last", the last epoch stays. `checkpoints` is a folder to save to after each epoch and to resume from; without
+    it nothing stays on disk. `progress` is told (steps done, steps in all), `on_start` what was chosen, `on_epoch` the history
+    so far.
 
     Raises `EmptyDataError` when no window is left to train on, `WindowError` when windows are longer than the model's
     positions, `ConfigError` for an integration that is not there, `RunError` when `resume` finds no usable checkpoint,
@@ -95,14 +97,16 @@ def fine_tune(
     resolved = resolve_training(config, hidden_size(model), len(chosen))
     if on_start is not None:
         on_start(resolved.choices)
+    config = resolved.config
     _check_method(config.method, "classify" if windows.targets is not None else "answer")
+    choosing = evaluate is not None and keep == "best"
     prepared = prepare(model, config)
     model = prepared.model
     pulls = [TowardsStart(model, config.towards_start)] if config.towards_start else []
     with _folder(checkpoints) as folder:
         found = _to_resume(folder) if resume else None
         trace = TraceCallback(headline, len(chosen), progress, on_epoch, config.save_steps)
-        arguments = _arguments(resolved.config, folder, len(chosen), headline, bool(evaluate), keep_optimiser=bool(checkpoints))
+        arguments = _arguments(config, folder, len(chosen), bool(evaluate), headline if choosing else None, bool(checkpoints))
         if found is not None and (stopped_after := _stopped_after(found, config.early_stopping)):
             arguments.num_train_epochs = stopped_after
         with _integrations(config.report_to):
@@ -115,7 +119,7 @@ def fine_tune(
                 windows=chosen,
                 measure=_measure(evaluate),
                 layer_decay=config.layer_decay,
-                callbacks=[trace, BeforeEpochs(prepared.at_epoch), *pulls, *_early_stopping(config, bool(evaluate))],
+                callbacks=[trace, BeforeEpochs(prepared.at_epoch), *pulls, *_early_stopping(config, choosing)],
             )
         trainer.remove_callback(ProgressCallback)
         trainer.remove_callback(PrinterCallback)
@@ -125,11 +129,15 @@ def fine_tune(
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     adapter = prepared.adapter() if prepared.adapter is not None else None
     model = prepared.finish()
-    history = replace(trace.history, stopped_early=len(trace.history.epochs) < (resolved.config.epochs or 0))
+    history = replace(
+        trace.history,
+        stopped_early=len(trace.history.epochs) < (config.epochs or 0),
+        best_epoch=trace.history.best_epoch if choosing else None,
+    )
     return FineTuned(
         model=model.eval(),
         history=history,
-        config=resolved.config,
+        config=config,
         choices=resolved.choices,
         windows=len(chosen),
         notes=notes,
@@ -165,8 +173,8 @@ def remove_broken_checkpoints(folder: Path) -> None:
             shutil.rmtree(checkpoint, ignore_errors=True)
 
 
-def _check_method(method: str, task: str) -> None:
-    if task not in METHODS[method].tasks:
+def _check_method(method: str | None, task: str) -> None:
+    if method is not None and task not in METHODS[method].tasks:
         fitting = [name for name, row in METHODS.items() if task in row.tasks]
         raise ConfigError(
             f"training.method = {method} for the task {task!r}",
@@ -190,9 +198,11 @@ def _training_windows(windows: Windows, config: TrainingConfig) -> tuple[Windows
 
 
 def _arguments(
-    config: TrainingConfig, folder: Path, windows: int, headline: str, measured: bool, *, keep_optimiser: bool
+    config: TrainingConfig, folder: Path, windows: int, measured: bool, decides: str | None, keep_optimiser: bool
 ) -> TrainingArguments:
+    """`decides` is the score whose best epoch is restored; `None` where the last one stays."""
     assert config.epochs is not None and config.learning_rate is not None  # resolve_training filled them in
+    assert config.batch_size is not None
     steps = math.ceil(math.ceil(windows / config.batch_size) / config.gradient_accumulation) * config.epochs
     return TrainingArguments(
         output_dir=str(folder),
@@ -207,13 +217,13 @@ def _arguments(
         seed=config.seed,
         use_cpu=not torch.cuda.is_available(),
         eval_strategy="epoch" if measured else "no",
-        save_strategy="epoch" if measured or keep_optimiser else "no",
+        save_strategy="epoch" if decides or keep_optimiser else "no",
         save_total_limit=2,
         save_only_model=not keep_optimiser,
-        load_best_model_at_end=measured,
+        load_best_model_at_end=bool(decides),
         restore_callback_states_from_checkpoint=True,  # the patience that early stopping has left
-        metric_for_best_model=f"eval_{headline}" if measured else None,
-        greater_is_better=True if measured else None,
+        metric_for_best_model=f"eval_{decides}" if decides else None,
+        greater_is_better=True if decides else None,
         logging_strategy="epoch",
         logging_nan_inf_filter=False,
         report_to=list(config.report_to) or "none",

@@ -91,7 +91,7 @@ class History:
     """The training trace: its epochs in order, the score that decides, and the epoch whose weights were kept.
 
     `headline` is the key of the deciding score (`f1` or `macro_f1`). `best_epoch` counts from 1; `None` means that
-    nothing was restored, because no held-out score could choose.
+    the last one's were, because no held-out score could choose, or none was to.
     """
 
     epochs: tuple[Epoch, ...] = ()

@@ -7,6 +7,7 @@ score where held-out data gave one, else by the held-out loss, else by the train
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from spantune.training.history import Epoch, History, score_name
 
@@ -44,6 +45,42 @@ def observed(history: History, epoch: Epoch) -> History:
     """
     said = observe((*history.epochs, epoch), history.headline)
     return history.with_epoch(replace(epoch, observation=said))
+
+
+def averaged(histories: Sequence[History]) -> History:
+    """The history of several trainings of one length, epoch by epoch: means, but the seconds of all of them together.
+
+    What one of them did not measure is left out. No epoch of it is the best: each training kept its last one.
+
+    >>> one = observed(History(), Epoch(1, 2.0, 1.5, {"f1": 60.0}, 44.0, 3e-4, 9.0, 40.0))
+    >>> other = observed(History(), Epoch(1, 1.0, 2.5, {"f1": 70.0}, 54.0, 3e-4, 9.0, 30.0))
+    >>> mean = averaged([one, other]).epochs[0]
+    >>> mean.training_loss, mean.held_out_loss, mean.scores, mean.seconds
+    (1.5, 2.0, {'f1': 65.0}, 18.0)
+    """
+    history = History(headline=histories[0].headline)
+    for epochs in zip(*(one.epochs for one in histories), strict=True):
+        history = observed(history, _mean_epoch(epochs))
+    return replace(history, best_epoch=None)
+
+
+def _mean_epoch(epochs: Sequence[Epoch]) -> Epoch:
+    names = [name for name in epochs[0].scores if all(name in one.scores for one in epochs)]
+    return Epoch(
+        epoch=epochs[0].epoch,
+        training_loss=fmean(one.training_loss for one in epochs),
+        held_out_loss=_mean_of_all([one.held_out_loss for one in epochs]),
+        scores={name: fmean(one.scores[name] for one in epochs) for name in names},
+        span_accuracy=_mean_of_all([one.span_accuracy for one in epochs]),
+        learning_rate=fmean(one.learning_rate for one in epochs),
+        seconds=sum(one.seconds for one in epochs),
+        windows_per_second=fmean(one.windows_per_second for one in epochs),
+    )
+
+
+def _mean_of_all(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Does not know: files, models.
 """
 
 from spantune.data.splitting.chance import LeakShares, fold_leak_shares
-from spantune.data.splitting.folding import folds
+from spantune.data.splitting.folding import count_groups, folds
 from spantune.data.splitting.groupings import DEFAULT_GROUPING, GROUPINGS, Grouping
 from spantune.data.splitting.sides import Split, ThreeWay, split, split_three
 
@@ -16,6 +16,7 @@ __all__ = [
     "LeakShares",
     "Split",
     "ThreeWay",
+    "count_groups",
     "fold_leak_shares",
     "folds",
     "split",

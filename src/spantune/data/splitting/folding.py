@@ -38,6 +38,16 @@ def folds(records: Iterable[Record], k: int = 5, by: str = DEFAULT_GROUPING, see
     return tuple(_split(rows, own, len(groups), grouping.sentence, seed) for own in _dealt(groups, k))
 
 
+def count_groups(records: Iterable[Record], by: str = DEFAULT_GROUPING) -> int:
+    """How many groups of records there are that must not be parted: as many folds as there can be.
+
+    >>> from spantune.data.records import Example
+    >>> count_groups(Example(str(i), "Who?", f"Ada, {i}.", document=f"d{i // 5}") for i in range(20))
+    4
+    """
+    return len(set(grouping_of(tuple(records), by).roots))
+
+
 def _dealt(groups: Sequence[Group], k: int) -> list[list[Group]]:
     """The groups of each fold: the largest first, each to the fold whose classes it unbalances least.
 

@@ -6,6 +6,6 @@ Does not know: data, how training runs.
 """
 
 from spantune.models.methods.prepared import Prepared
-from spantune.models.methods.table import METHODS, Method, prepare
+from spantune.models.methods.table import METHOD, METHODS, Method, prepare
 
-__all__ = ["METHODS", "Method", "Prepared", "prepare"]
+__all__ = ["METHOD", "METHODS", "Method", "Prepared", "prepare"]

@@ -45,6 +45,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 )
 
 
+METHOD = "full"  # where none is named
+
+
 def prepare(model: Any, config: TrainingConfig) -> Prepared:
     """The model as the method of `config` trains it; it is changed in place."""
-    return METHODS[config.method].prepare(model, config)
+    return METHODS[config.method or METHOD].prepare(model, config)

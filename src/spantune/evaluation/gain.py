@@ -1,0 +1,60 @@
+"""In: two scorings of the same questions. Out: what the second gained, and how sure that is. Does not know: models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Protocol
+
+from spantune.errors import EvaluationError
+
+
+class Scored(Protocol):
+    """What one question scored, 0 to 1."""
+
+    @property
+    def id(self) -> str:
+        """The id of the question."""
+
+    @property
+    def f1(self) -> float:
+        """Its F1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """The mean gain in F1, in points, and the standard error of that mean; `error` is infinite for fewer than two questions."""
+
+    mean: float
+    error: float
+
+    def at_least(self, errors: float) -> float:
+        """The gain less so many of its standard errors: what is left of it when luck is allowed for.
+
+        >>> Gain(4.0, 2.0).at_least(0.5)
+        3.0
+        """
+        return self.mean - errors * self.error
+
+
+def paired_gain(before: Sequence[Scored], after: Sequence[Scored]) -> Gain:
+    """What each question gained, averaged. Paired, because questions differ far more from one another than models do.
+
+    In: what the same questions scored twice, in one order. Raises `EvaluationError` where they are not the same.
+
+    >>> from types import SimpleNamespace as Row
+    >>> gain = paired_gain([Row(id="a", f1=0.5), Row(id="b", f1=1.0)], [Row(id="a", f1=1.0), Row(id="b", f1=1.0)])
+    >>> gain.mean, gain.error
+    (25.0, 25.0)
+    """
+    if len(before) != len(after) or any(one.id != other.id for one, other in zip(before, after, strict=True)):
+        raise EvaluationError(
+            f"{len(before)} and {len(after)} scores of different questions",
+            expected="the same questions in the same order, scored twice",
+            next_move="score both sets of answers against one list of records",
+        )
+    gains = [100.0 * (other.f1 - one.f1) for one, other in zip(before, after, strict=True)]
+    count = len(gains)
+    mean = sum(gains) / count if count else 0.0
+    if count < 2:
+        return Gain(mean, float("inf"))
+    return Gain(mean, sqrt(sum((gain - mean) ** 2 for gain in gains) / (count - 1) / count))

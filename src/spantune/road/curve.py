@@ -1,0 +1,213 @@
+"""`learning_curve`: how good a model gets with ever more of the data, and what more labels would give."""
+
+import json
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from spantune.config import Config, with_settings
+from spantune.data import ReadAs, fingerprint, folds, split, write_text
+from spantune.errors import ConfigError, DataError, RunError
+from spantune.evaluation import LearningCurve, Point, doubling
+from spantune.models import has_new_head
+from spantune.road.curve_picture import save_curve
+from spantune.road.matching import task_of
+from spantune.road.outcome import Outcome, train_folds, train_once
+from spantune.road.profile import profile_of
+from spantune.road.scene import Loaded, Scene, load
+from spantune.road.sides import read_given
+from spantune.road.watch import Silent, Watch
+from spantune.runs.folder import written
+from spantune.training import choose
+
+POINTS, PICTURE = "curve.json", "curve.png"
+FOLDS = 2  # instead of the four that a training of few records takes: a curve is made of many trainings
+FEWEST = 2  # records to divide
+LOOKED_AT = 500  # records of the pool on which the untuned model's threshold for "no answer" is tuned
+STAGE = "records trained on"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A measured learning curve: where its files are, and what it says of `more` labels."""
+
+    folder: Path
+    curve: LearningCurve
+    held_out: int
+    more: int
+
+    @property
+    def sentence(self) -> str:
+        """What to do, and why."""
+        return ": ".join(self.curve.advice(self.more))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The curve as JSON can carry it."""
+        curve, (advice, why) = self.curve, self.curve.advice(self.more)
+        return {
+            "folder": str(self.folder),
+            "headline": curve.headline,
+            "held_out": self.held_out,
+            "untuned": curve.untuned,
+            "sizes": {str(size): {"mean": mean, "spread": curve.spreads[size]} for size, mean in curve.means.items()},
+            "points": [asdict(point) for point in curve.points],
+            "estimate": asdict(curve.estimate(self.more)) if len(curve.means) > 1 else None,
+            "advice": advice,
+            "why": why,
+        }
+
+
+def learning_curve(
+    data: Sequence[str | Path],
+    out: str | Path,
+    config: Config | None = None,
+    *,
+    eval_data: Sequence[str | Path] = (),
+    sizes: Sequence[int] = (),
+    seeds: int = 3,
+    more: int = 200,
+    read_as: ReadAs | None = None,
+    watch: Watch | None = None,
+) -> Curve:
+    """Train on 16, 32, 64, … records and on all of them, `seeds` times each with other draws; measure on one held-out side.
+
+    Every training goes by the recipe, as `train_run` does, with two folds where that takes more. `out` is a folder for the
+    points, as JSON, and their picture; points that it holds of the same data and settings are not measured again.
+
+    Raises the errors of `train_run`, `ConfigError` for sizes or seeds that cannot be, `RunError` for points of other data.
+    """
+    config, watch, folder = config or Config(), watch or Silent(), Path(out)
+    given = read_given(data, eval_data, config, read_as, watch)
+    pool, held_out = given.labelled, given.held_out
+    if not held_out:
+        parts = split(pool, held_out=config.held_out, seed=config.training.seed)
+        pool, held_out = parts.train, parts.held_out
+        watch.note(f"no --eval-data: {len(held_out)} of {len(given.labelled)} records held out, {parts.grouped_by}")
+    wanted = _sizes(sizes, seeds, len(pool))
+    file = _File(folder / POINTS, config.model_dump(mode="json"), fingerprint(pool), fingerprint(held_out))
+    started, points = file.read()
+    if not started:
+        file.write(_untuned(pool, held_out, config, watch), points)
+    untuned, points = file.content()
+    cells = [(size, seed) for size in wanted for seed in range(seeds)]
+    done, total = 0, sum(size for size, _ in cells)
+    for size, seed in cells:
+        watch.progress(STAGE, done, total)
+        if (size, seed) not in {(point.records, point.seed) for point in points}:
+            points = (*points, _point(pool, held_out, size, seed, config))
+            file.write(untuned, points)
+            watch.note(f"{size:,} records, draw {seed + 1}: {points[-1].score:.1f} in {points[-1].seconds:.0f} s")
+        done += size
+    watch.progress(STAGE, total, total)
+    curve = LearningCurve(
+        tuple(one for one in points if (one.records, one.seed) in cells), untuned, task_of(pool, config).headline
+    )
+    with written(folder):
+        save_curve(curve, more, folder / PICTURE)
+    return Curve(folder, curve, len(held_out), more)
+
+
+def _sizes(sizes: Sequence[int], seeds: int, most: int) -> list[int]:
+    """The sizes in order. Raises `ConfigError` for what cannot be drawn, all mistakes at once."""
+    wrong = [str(size) for size in sizes if not FEWEST <= size <= most]
+    mistakes = [f"the sizes {', '.join(wrong)}, of {most} records that are not held out"] if wrong else []
+    mistakes += [f"{seeds} draws"] if seeds < 1 else []
+    mistakes += [f"{most} records that are not held out"] if most < FEWEST else []
+    if mistakes:
+        raise ConfigError(
+            " and ".join(mistakes),
+            expected=f"sizes of {FEWEST} to {max(most, FEWEST)} records, and one draw of each or more",
+            next_move="choose smaller sizes, or leave them away: 16, 32, 64, … and all",
+        )
+    return sorted(set(sizes)) or list(doubling(most))
+
+
+def _point(pool: Sequence[Any], held_out: Sequence[Any], size: int, seed: int, config: Config) -> Point:
+    """One training on a random draw, as `train_run` would do it, scored on the held-out records."""
+    config = with_settings(config, {"training.seed": config.training.seed + seed, "keep.probe": False})
+    drawn = tuple(random.Random(config.training.seed).sample(list(pool), size))
+    began = time.perf_counter()
+    loaded = load(pool, config, Silent())
+    outcome = _trained(loaded, drawn, choose(config, profile_of(drawn, loaded, config)).config)
+    seconds = time.perf_counter() - began
+    predictor = loaded.task.tuned(outcome.scene.predictor, outcome.measured)
+    return Point(size, seed, _score(loaded, predictor, held_out), round(seconds, 1))
+
+
+def _trained(loaded: Loaded, drawn: Sequence[Any], config: Config) -> Outcome:
+    count, seed = config.training.folds or 1, config.training.seed
+    if count > 1:
+        return train_folds(loaded, folds(drawn, min(FOLDS, count), seed=seed), config, Silent())
+    try:
+        parts = split(drawn, held_out=config.held_out, seed=seed)
+    except DataError:  # a draw from one document only
+        parts = split(drawn, held_out=config.held_out, by="random", seed=seed)
+    return train_once(Scene.of(loaded, parts.train, parts.held_out, config, Silent()), None, resume=False)
+
+
+def _untuned(pool: Sequence[Any], held_out: Sequence[Any], config: Config, watch: Watch) -> float | None:
+    """What the model scores before training; `None` where its head is new. Its threshold is tuned on the pool."""
+    loaded = load(pool, config, watch)
+    if has_new_head(loaded.model):
+        return None
+    scene = Scene.of(loaded, pool, pool, with_settings(config, {"keep.replay": 0.0}), Silent())
+    few = scene.part(LOOKED_AT)
+    return _score(loaded, loaded.task.tuned(few.predictor, few.measure("measuring the untuned model")), held_out)
+
+
+def _score(loaded: Loaded, predictor: Any, held_out: Sequence[Any]) -> float:
+    scores: dict[str, Any] = dict(loaded.task.score(held_out, loaded.task.predict(predictor, held_out, None, None)).as_dict())
+    return float(scores[loaded.task.headline])
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """The points measured so far, with what they were measured on."""
+
+    path: Path
+    config: dict[str, Any]
+    pool: str
+    held_out: str
+
+    def read(self) -> tuple[bool, tuple[Point, ...]]:
+        """Whether there is a file, and its points. Raises `RunError` for points of other data or settings."""
+        if not self.path.is_file():
+            return False, ()
+        found = self._record()
+        differing = [name for name, value in self._started_with().items() if found.get(name) != value]
+        if differing:
+            raise RunError(
+                f"{self.path} holds points of other data or settings ({' and '.join(differing).replace('_', '-')} differ)",
+                expected="the same data and settings, whose missing points are measured, or a new --out",
+                next_move="choose another --out, or remove the file",
+            )
+        return True, self.content()[1]
+
+    def content(self) -> tuple[float | None, tuple[Point, ...]]:
+        """What the untuned model scores, and the points."""
+        found = self._record()
+        return found["untuned"], tuple(Point(**point) for point in found["points"])
+
+    def write(self, untuned: float | None, points: Sequence[Point]) -> None:
+        """Replace the file. Raises `OutputError`."""
+        record = {**self._started_with(), "untuned": untuned, "points": [asdict(point) for point in points]}
+        with written(self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self.path, json.dumps(record, indent=2) + "\n")
+
+    def _started_with(self) -> dict[str, Any]:
+        return {"config": self.config, "pool": self.pool, "held_out": self.held_out}
+
+    def _record(self) -> dict[str, Any]:
+        try:
+            record = json.loads(self.path.read_text(encoding="utf-8"))
+            return dict(record)
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(
+                f"{self.path} cannot be read: {str(error).splitlines()[0]}",
+                expected="the points that an earlier spantune curve wrote",
+                next_move="remove the file, or choose another --out",
+            ) from None

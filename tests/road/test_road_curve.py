@@ -1,0 +1,89 @@
+"""A learning curve from files: every point is measured once, and an interrupted curve goes on."""
+
+import json
+
+import pytest
+from conftest import WINDOWS, made_examples, made_texts, quick, quick_config
+from test_road_training import Listener
+from typer.testing import CliRunner
+
+from spantune.cli.main import app
+from spantune.config import Config, KeepConfig, ModelConfig
+from spantune.data import write_examples
+from spantune.errors import ConfigError, RunError
+from spantune.road import learning_curve
+
+PNG = b"\x89PNG"
+
+
+@pytest.fixture
+def config(reader_run):
+    keep = KeepConfig(probe=False, replay=0.0)
+    return Config(model=ModelConfig(name=str(reader_run)), windows=WINDOWS, training=quick(epochs=1), keep=keep)
+
+
+@pytest.fixture
+def data(tmp_path):
+    file = tmp_path / "data.json"
+    write_examples(made_examples(40, seed=3), file)
+    return [file]
+
+
+def test_points_picture_and_advice(data, config, tmp_path):
+    listener = Listener()
+    made = learning_curve(data, tmp_path / "curve", config, seeds=2, watch=listener)
+    assert list(made.curve.means) == [16, 32]
+    assert {(one.records, one.seed) for one in made.curve.points} == {(n, seed) for n in (16, 32) for seed in (0, 1)}
+    assert made.held_out == 8
+    assert made.curve.untuned is not None
+    assert (tmp_path / "curve" / "curve.png").read_bytes().startswith(PNG)
+    told = made.as_dict()
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert told["advice"] in made.sentence
+    assert next(note for note in listener.notes if ", draw" in note).startswith("16 records, draw 1: ")
+    assert listener.stages[-1] == ("records trained on", 96, 96)
+
+
+def test_what_was_measured_is_not_measured_again(data, config, tmp_path):
+    first = learning_curve(data, tmp_path / "curve", config, sizes=[16], seeds=2)
+    listener = Listener()
+    more = learning_curve(data, tmp_path / "curve", config, sizes=[8, 16], seeds=1, watch=listener)
+    assert [note.partition(":")[0] for note in listener.notes if ", draw" in note] == ["8 records, draw 1"]
+    assert more.curve.points[0] == first.curve.points[0]
+    assert len(json.loads((tmp_path / "curve" / "curve.json").read_text(encoding="utf-8"))["points"]) == 3
+
+
+def test_points_of_other_settings_are_refused(data, config, tmp_path):
+    learning_curve(data, tmp_path / "curve", config, sizes=[8], seeds=1)
+    with pytest.raises(RunError, match=r"other data or settings \(config differ\)"):
+        learning_curve(data, tmp_path / "curve", config.model_copy(update={"recipe": "plain"}), sizes=[8])
+    (tmp_path / "curve" / "curve.json").write_text("{", encoding="utf-8")
+    with pytest.raises(RunError, match="cannot be read"):
+        learning_curve(data, tmp_path / "curve", config, sizes=[8])
+
+
+def test_all_mistakes_in_sizes_and_draws_are_told_together(data, config, tmp_path):
+    with pytest.raises(ConfigError, match="the sizes 1, 99, of 32 records that are not held out and 0 draws"):
+        learning_curve(data, tmp_path / "curve", config, sizes=[1, 16, 99], seeds=0)
+    assert not (tmp_path / "curve").exists()
+
+
+def test_a_new_head_and_texts_have_a_curve_without_a_start(tiny_model_folder, tmp_path):
+    file = tmp_path / "texts.json"
+    write_examples(made_texts(40), file)
+    made = learning_curve([file], tmp_path / "curve", quick_config(tiny_model_folder, epochs=1), sizes=[20], seeds=1)
+    assert made.curve.untuned is None
+    assert made.curve.headline == "macro_f1"
+
+
+def test_on_the_command_line(data, config, tmp_path):
+    settings = tmp_path / "config.yaml"
+    settings.write_text(json.dumps(config.model_dump(mode="json")), encoding="utf-8")
+    call = ["curve", str(data[0]), "--out", str(tmp_path / "curve"), "--config", str(settings), "--seeds", "1"]
+    shown = CliRunner().invoke(app, [*call, "--sizes", "8,16"])
+    assert shown.exit_code == 0, shown.output
+    assert "records" in shown.output and "The points and their picture are in" in shown.output
+    again = CliRunner().invoke(app, [*call, "--sizes", "8,16", "--json"])
+    assert json.loads(again.stdout)["sizes"].keys() == {"8", "16"}
+    wrong = CliRunner().invoke(app, [*call, "--sizes", "8;16"])
+    assert isinstance(wrong.exception, ConfigError)

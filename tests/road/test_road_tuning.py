@@ -1,0 +1,113 @@
+"""A search for settings: the recipe's first, others around it, resumed, and written down for `spantune train`."""
+
+import json
+import sys
+
+import pytest
+from conftest import WINDOWS, made_examples, quick_config
+from test_road_training import Listener, at
+from typer.testing import CliRunner
+
+from spantune.cli.main import app
+from spantune.config import Config, KeepConfig, ModelConfig, TrainingConfig, load_config
+from spantune.data import write_examples
+from spantune.errors import ConfigError, RunError
+from spantune.road import train_run, tune_settings
+from spantune.road.tuning import SPACE, Tried, Tuned
+
+
+@pytest.fixture
+def config(reader_run):
+    training = TrainingConfig(precision="fp32", epochs=2)
+    return Config(model=ModelConfig(name=str(reader_run)), windows=WINDOWS, training=training, keep=KeepConfig(probe=False))
+
+
+@pytest.fixture
+def data(tmp_path):
+    file = tmp_path / "data.json"
+    write_examples(made_examples(30, seed=3), file)
+    return [file]
+
+
+def test_the_recipes_settings_are_tried_first_and_what_is_set_is_not_searched(data, config, tmp_path):
+    made = tune_settings(data, tmp_path / "search", config, trials=3)
+    assert [one.number for one in made.trials] == [1, 2, 3]
+    first = made.trials[0].settings
+    assert first == {
+        "training.learning_rate": 2e-4,
+        "training.batch_size": 16,
+        "training.layer_decay": 1.0,
+        "keep.replay": 1.0,
+    }
+    assert "training.epochs" in SPACE
+    assert all(2e-4 / 4 <= one.settings["training.learning_rate"] <= 2e-4 * 4 for one in made.trials)
+    told = made.as_dict()
+    assert json.loads(json.dumps(told)) == told
+    assert told["score"] >= told["recipe_score"]
+
+
+def test_the_best_settings_are_a_file_that_training_takes(data, config, tmp_path):
+    made = tune_settings(data, tmp_path / "search", config, trials=2)
+    best = load_config(made.file)
+    assert best.training.batch_size == made.best.settings["training.batch_size"]
+    merged = config.model_copy(update={"training": config.training.model_copy(update={"batch_size": best.training.batch_size})})
+    assert train_run(data, tmp_path / "run", merged).facts.config.training.batch_size == best.training.batch_size
+
+
+def test_a_second_call_goes_on_and_an_interrupted_trial_is_told(data, config, tmp_path):
+    tune_settings(data, tmp_path / "search", config, trials=1)
+    with pytest.raises(KeyboardInterrupt):
+        tune_settings(data, tmp_path / "search", config, trials=1, watch=Listener(interrupt=at("training", 1)))
+    made = tune_settings(data, tmp_path / "search", config, trials=1)
+    assert [one.state for one in made.trials] == ["complete", "fail", "complete"]
+
+
+def test_trials_of_other_data_or_settings_are_refused(data, config, tmp_path):
+    tune_settings(data, tmp_path / "search", config, trials=1)
+    with pytest.raises(RunError, match="other data or settings"):
+        tune_settings(data, tmp_path / "search", config.model_copy(update={"recipe": "plain"}), trials=1)
+
+
+def test_time_that_is_over_ends_the_search_after_the_first_trial(data, config, tmp_path):
+    made = tune_settings(data, tmp_path / "search", config, minutes=0.0001)
+    assert [one.state for one in made.trials] == ["complete"]
+
+
+def test_a_new_head_has_no_replay_to_search(data, tiny_model_folder, tmp_path):
+    config = quick_config(tiny_model_folder, learning_rate=None)
+    made = tune_settings(data, tmp_path / "search", config, trials=1)
+    assert set(made.best.settings) == {"training.learning_rate", "training.layer_decay"}
+
+
+def test_of_equal_trials_the_earliest_is_the_best_and_pruned_ones_never_are(tmp_path):
+    trials = (Tried(1, {}, 50.0, "complete"), Tried(2, {}, 60.0, "complete"), Tried(3, {}, 60.0, "complete"))
+    assert Tuned(tmp_path, "f1", 9, (*trials, Tried(4, {}, 99.0, "pruned"))).best.number == 2
+
+
+@pytest.mark.parametrize("budget", [{"minutes": 0}, {"trials": 0}])
+def test_no_time_and_no_trials_are_refused(budget, data, config, tmp_path):
+    with pytest.raises(ConfigError, match="minutes"):
+        tune_settings(data, tmp_path / "search", config, **budget)
+
+
+def test_nothing_left_to_search_is_refused(data, config, tmp_path):
+    training = config.training.model_copy(update={"learning_rate": 1e-4, "batch_size": 8, "layer_decay": 0.9})
+    config = config.model_copy(update={"training": training, "keep": KeepConfig(probe=False, replay=0.5)})
+    with pytest.raises(ConfigError, match="every setting that could be searched is set"):
+        tune_settings(data, tmp_path / "search", config, trials=1)
+
+
+def test_without_optuna_the_extra_is_named(data, config, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ConfigError, match=r"spantune\[tune\]"):
+        tune_settings(data, tmp_path / "search", config, trials=1)
+
+
+def test_on_the_command_line(data, config, tmp_path):
+    settings = tmp_path / "config.yaml"
+    settings.write_text(json.dumps(config.model_dump(mode="json")), encoding="utf-8")
+    call = ["tune", str(data[0]), "--out", str(tmp_path / "search"), "--config", str(settings), "--trials", "1"]
+    shown = CliRunner().invoke(app, call)
+    assert shown.exit_code == 0, shown.output
+    assert "the recipe's" in shown.output and "Next: spantune train" in shown.output
+    assert len(json.loads(CliRunner().invoke(app, [*call, "--json"]).stdout)["trials"]) == 2
