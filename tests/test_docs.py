@@ -22,6 +22,7 @@ PAGES = {
     "performance.md": 1,
     "coming-from.md": 8,
     "methods.md": 8,
+    "recipes.md": 7,
     "reader.md": 4,
 }
 """Pages of the documentation, and how many examples each has at least."""

@@ -7,7 +7,7 @@ import torch
 from conftest import WINDOWS, made_examples, quick, quick_config, same_weights
 from test_road_training import Listener
 
-from spantune.config import Config, KeepConfig, ModelConfig
+from spantune.config import Config, KeepConfig, ModelConfig, with_settings
 from spantune.data import find_leaks, write_examples
 from spantune.errors import ConfigError
 from spantune.inference import Reader
@@ -40,6 +40,8 @@ def test_each_question_is_held_out_once_and_all_of_them_are_scored(reader_run, f
     told = [note for note in listener.notes if note.startswith("training ")]
     assert [note.partition(":")[0] for note in told if " of 3" in note] == [f"training {number} of 3" for number in (1, 2, 3)]
     assert len(listener.epochs) == 6
+    said = listener.notes + listener.warnings
+    assert sum("held-out scores by share" in one or "as it was before training" in one for one in said) == 1
     assert [one.epoch for one in made.history.epochs] == [1, 2]
     assert made.history.best_epoch is None
     assert made.facts.scores["f1"] >= made.facts.untuned_scores["f1"] - 1e-9
@@ -72,16 +74,28 @@ def test_the_recipe_takes_folds_by_itself_and_says_why(reader_run, few, tmp_path
     assert saved["config"]["keep"]["replay"] == 1.0
 
 
-@pytest.mark.parametrize("what", ["new head", "eval data", "texts"])
+@pytest.mark.parametrize("what", ["new head", "eval data", "texts", "prompt"])
 def test_folds_where_they_make_no_sense_are_refused_and_leave_nothing(
     what, reader_run, tiny_model_folder, data_folder, few, tmp_path
 ):
     config = quick_config(tiny_model_folder, folds=3) if what == "new head" else config_from(reader_run)
+    if what == "prompt":
+        config = with_settings(config, {"training.method": "prompt"})
     data = data_folder / "texts.json" if what == "texts" else few
     given = [data_folder / "held-out.json"] if what == "eval data" else []
     with pytest.raises(ConfigError, match=r"training.folds = 3 with"):
         train_run([data], tmp_path / "run", config, eval_data=given)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("method", ["lora", "unfreeze"])
+def test_other_methods_are_averaged_too_and_unmixed_where_no_mixture_is_wanted(method, reader_run, few, tmp_path):
+    config = with_settings(config_from(reader_run, mix=False), {"training.method": method, "training.learning_rate": 1e-2})
+    made = train_run([few], tmp_path / "run", config)
+    assert made.facts.share == 1.0
+    assert made.facts.config.training.method == method
+    assert not (tmp_path / "run" / "adapter").exists()
+    assert not same_weights(load_reader(str(tmp_path / "run")), load_reader(str(reader_run)))
 
 
 def test_the_mean_of_weights_is_that_of_all_of_them():

@@ -103,6 +103,10 @@ def test_more_questions_get_larger_batches_fewer_passes_and_less_replay(question
     assert (config.training.batch_size, config.training.epochs, config.keep.replay) == (batch, epochs, replay)
 
 
+def test_methods_whose_weights_cannot_be_averaged_get_no_folds():
+    assert chosen(Config(training=TrainingConfig(method="prompt")))[0].training.folds == 1
+
+
 def test_every_choice_says_why():
     for choice in choose(Config(), replace(SMALL, parameters=300_000_000)).choices:
         assert len(choice.reason) > 10, choice

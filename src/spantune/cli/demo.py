@@ -13,7 +13,14 @@ from spantune.cli.terminal import Terminal
 
 NAME = "demo"
 # With the installation, five minutes on 2 cores.
-SETTINGS = ("windows.length=256", "windows.stride=64", "training.epochs=4", "training.negatives=1")
+SETTINGS = (
+    "windows.length=256",
+    "windows.stride=64",
+    "training.epochs=4",
+    "training.negatives=1",
+    "training.folds=1",
+    "keep.replay=0.5",
+)
 
 
 def command(

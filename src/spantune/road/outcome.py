@@ -49,18 +49,16 @@ def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outco
     start = Weights.of(scene.model) if _mixes(scene) else None
     result = scene.fit(checkpoints, resume=resume)
     if start is None:
-        after = _general(scene) if before is not None else None
-        general = {"before": before, "after": after} if before is not None and after is not None else None
-        _tell_general(scene, general)
-        return Outcome(result, scene, untuned, scene.measure_chosen("measuring the tuned model"), None, general)
+        measured = scene.measure_chosen("measuring the tuned model")
+        return Outcome(result, scene, untuned, measured, None, _since(before, scene))
     looked, tuned = scene.part(LOOKED_AT), Weights.of(scene.model)
     whole = looked is scene
-    measured = {0.0: untuned} if whole else {}
+    by_share = {0.0: untuned} if whole else {}
     for share in SHARES if whole else (0.0, *SHARES):
         mix(scene.model, start, tuned, share)
-        measured[share] = looked.measure_chosen(f"measuring {share:.0%} tuned")
-    mixed = _settled(scene, start, tuned, measured, before)
-    final = measured[mixed.share] if whole else scene.measure_chosen("measuring the mixture")
+        by_share[share] = looked.measure_chosen(f"measuring {share:.0%} tuned")
+    mixed = _settled(scene, start, tuned, by_share, before)
+    final = by_share[mixed.share] if whole else scene.measure_chosen("measuring the mixture")
     if mixed.share != 1:
         result = replace(result, adapter=None)  # an adapter of part of what the weights are would mislead
     return Outcome(result, scene, untuned, final, mixed, mixed.general)
@@ -77,10 +75,11 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     pool = loaded.task.pool
     assert pool is not None  # the recipe divides no others
     whole = Scene.of(loaded, records, records, with_settings(config, {"keep.replay": 0.0}), Hushed(watch))
+    whole = replace(whole, watch=watch)
     untuned = whole.measure_chosen("measuring the untuned model")
     before = _general(whole) if _is_probed(whole) else None
     start = Weights.of(loaded.model)
-    found: dict[float, list[Measured]] = {share: [] for share in SHARES}
+    found: dict[float, list[Measured]] = {share: [] for share in (SHARES if _mixes(whole) else (1.0,))}
     results: list[FineTuned] = []
     mean: Weights | None = None
     for number, part in enumerate(parts, 1):
@@ -88,15 +87,13 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
         scene = Scene.of(loaded, part.train, part.held_out, _reseeded(config, number), Hushed(watch) if results else watch)
         results.append(scene.fit(None, keep="last", stage=f"training {number} of {len(parts)}"))
         tuned = Weights.of(loaded.model)
-        for share in SHARES:
+        for share in found:
             mix(loaded.model, start, tuned, share)
             found[share].append(scene.measure(f"measuring {share:.0%} tuned"))
         mean = added(mean, tuned, number)
         mix(loaded.model, start, tuned, 0.0)
     assert mean is not None
-    pooled = {share: pool(whole.predictor, records, of) for share, of in found.items()}
-    measured = {0.0: untuned} | {share: whole.chosen_again(one) for share, one in pooled.items()}
-    mixed = _settled(whole, start, mean, measured, before)
+    by_share = {share: whole.chosen_again(pool(whole.predictor, records, of)) for share, of in found.items()}
     result = replace(
         results[0],
         history=averaged([one.history for one in results]),
@@ -106,7 +103,11 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
         may_abstain=whole.predictor.settings.may_abstain,
         adapter=None,
     )
-    return Outcome(result, whole, untuned, measured[mixed.share], mixed, mixed.general)
+    if not _mixes(whole):
+        mix(loaded.model, start, mean, 1.0)
+        return Outcome(result, whole, untuned, by_share[1.0], None, _since(before, whole))
+    mixed = _settled(whole, start, mean, {0.0: untuned, **by_share}, before)
+    return Outcome(result, whole, untuned, ({0.0: untuned} | by_share)[mixed.share], mixed, mixed.general)
 
 
 def _settled(scene: Scene, start: Weights, tuned: Weights, measured: Mapping[float, Measured], before: float | None) -> Mixed:
@@ -138,6 +139,15 @@ def _is_probed(scene: Scene) -> bool:
 
 def _general(scene: Scene) -> float:
     return general_f1(scene.model, scene.tokenizer, scene.predictor.settings, scene.watch)
+
+
+def _since(before: float | None, scene: Scene) -> Mapping[str, float] | None:
+    """General ability before and now, told; `None` where it was not measured before."""
+    if before is None:
+        return None
+    general = {"before": before, "after": _general(scene)}
+    _tell_general(scene, general)
+    return general
 
 
 def _tell_general(scene: Scene, general: Mapping[str, float] | None) -> None:

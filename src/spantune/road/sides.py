@@ -13,6 +13,7 @@ from spantune.config import Config
 from spantune.data import LeakReport, ReadAs, Record, Report, Split, check, find_leaks, folds, read_files, split
 from spantune.errors import ConfigError
 from spantune.models import has_new_head
+from spantune.models.methods import METHOD, METHODS
 from spantune.road.matching import labelled_only, same_task, task_of
 from spantune.road.scene import Loaded
 from spantune.road.watch import Watch, working
@@ -57,7 +58,7 @@ def divide(given: Given, loaded: Loaded, config: Config, watch: Watch) -> Divide
     """Training and held-out records, or folds. Raises `ConfigError` for folds where they make no sense."""
     count, seed = config.training.folds or 1, config.training.seed
     if count > 1:
-        _check_folds(given, loaded, count)
+        _check_folds(given, loaded, config)
         parts = folds(given.labelled, count, seed=seed)
         told = f"no --eval-data: {count} trainings, each without one part of the records; {parts[0].grouped_by}"
         watch.note(told)
@@ -81,21 +82,24 @@ def _labelled(data: Sequence[str | Path], read_as: ReadAs | None, watch: Watch) 
     return labelled_only(report.examples, data)
 
 
-def _check_folds(given: Given, loaded: Loaded, count: int) -> None:
+def _check_folds(given: Given, loaded: Loaded, config: Config) -> None:
     """Raise `ConfigError` where weights of several trainings cannot be averaged, or need not be."""
+    method = config.training.method or METHOD
     found = (
         "a model with a new head"
         if has_new_head(loaded.model)
         else f"the task {loaded.task.name!r}"
         if loaded.task.pool is None
+        else f"training.method = {method}"
+        if not METHODS[method].merges
         else "--eval-data"
         if given.held_out
         else None
     )
     if found is not None:
         raise ConfigError(
-            f"training.folds = {count} with {found}",
-            expected="questions, a model that answers already, and no --eval-data: each fold is held out once",
+            f"training.folds = {config.training.folds} with {found}",
+            expected="questions, weights that answer already and can be averaged, no --eval-data: each fold is held out once",
             next_move="leave training.folds away",
         )
 

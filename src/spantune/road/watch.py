@@ -46,6 +46,10 @@ class Hushed(Silent):
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
 
+    def warn(self, text: str) -> None:
+        """Pass it on."""
+        self.watch.warn(text)
+
     def progress(self, stage: str, done: int, total: int) -> None:
         """Pass it on."""
         self.watch.progress(stage, done, total)

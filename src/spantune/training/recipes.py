@@ -106,7 +106,7 @@ def auto(config: Config, profile: Profile) -> Iterator[Choice]:
         steps = math.ceil(windows / (batch * config.training.gradient_accumulation))
         epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, math.ceil(STEPS / max(steps, 1))))
         yield Choice("training.epochs", epochs, f"an epoch has {steps} optimiser steps")
-    folds = _folds(profile, windows * epochs)
+    folds = _folds(profile, windows * epochs) if METHODS[method].merges else 1
     if folds > 1:
         reason = f"{profile.questions} questions are too few to train without a fifth of them"
         yield Choice("training.folds", folds, reason)

@@ -1,0 +1,153 @@
+"""What `quality.py` measured, as tables in docs/recipes.md and a picture beside it, losses as plainly as gains.
+
+python benchmarks/quality_table.py            write the page and the picture
+python benchmarks/quality_table.py --check    fail where the page says something else than the results
+
+In: benchmarks/results/quality.jsonl. A row is shown when all ways of it are measured. Does not know: models.
+"""
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "quality.jsonl"
+PAGE, PICTURE = HERE.parent / "docs" / "recipes.md", HERE.parent / "docs" / "quality.png"
+BEGIN, END = "<!-- quality: begin -->", "<!-- quality: end -->"
+UNTRAINED, ENCODER, READER, OURS = "untrained", "recipe", "recipe from the reader", "spantune"
+TRAINED = (ENCODER, READER, OURS)
+LINES = {ENCODER: ("#CC79A7", "D", ":"), READER: ("#0072B2", "s", "--"), OURS: ("#009E73", "o", "-")}
+NAMES = {"policyqa": "PolicyQA", "covid_qa": "COVID-QA", "tatqa_spans": "TAT-QA spans", "friendsqa": "FriendsQA"}
+
+Row = Mapping[str, Any]
+Key = tuple[str, str]  # the set, the size as text
+Cells = Mapping[Key, Mapping[str, Mapping[int, Row]]]  # by set and size, way, seed
+
+
+def main() -> None:
+    """Write or check."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    given = parser.parse_args()
+    rows = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+    text = PAGE.read_text(encoding="utf-8")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    made = f"{before}{BEGIN}\n{rendered(rows)}{END}{after}"
+    if given.check:
+        if made != text:
+            sys.exit(f"{PAGE} says something else than {RESULTS}: run python benchmarks/quality_table.py")
+        return
+    PAGE.write_text(made, encoding="utf-8")
+    draw(cells_of(rows), PICTURE)
+
+
+def rendered(rows: Sequence[Row]) -> str:
+    """The table by set and size, and what it comes to."""
+    cells = cells_of(rows)
+    lines = [
+        "| set | questions | seeds | before | recipe, encoder | recipe, reader | **spantune** | gain | "
+        "general: before | recipe, reader | **spantune** | seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    start = starts(cells)
+    for (name, size), ways in cells.items():
+        if size == "0" or any(way not in ways for way in TRAINED) or name not in start:
+            continue
+        f1 = {way: _mean(ways[way], "f1") for way in TRAINED}
+        general = {way: _mean(ways[way], "general_f1") for way in TRAINED}
+        count = round(_mean(ways[OURS], "questions"))
+        lines.append(
+            f"| {NAMES.get(name, name)} | {count:,} | {len(ways[OURS])} | {start[name]['f1']:.1f} | {f1[ENCODER]:.1f} | "
+            f"{f1[READER]:.1f} | **{f1[OURS]:.1f}** | {f1[OURS] - f1[READER]:+.1f} | {start[name]['general_f1']:.1f} | "
+            f"{general[READER]:.1f} | **{general[OURS]:.1f}** | {_mean(ways[OURS], 'seconds'):.0f} |"
+        )
+    return "\n".join([*lines, "", *(f"- {said}" for said in summary(cells))]) + "\n"
+
+
+def summary(cells: Cells) -> list[str]:
+    """The goals, and what was reached."""
+    start = starts(cells)
+    whole = {
+        key: ways for key, ways in cells.items() if key[1] != "0" and all(way in ways for way in TRAINED) and key[0] in start
+    }
+    if not whole:
+        return ["nothing is complete yet"]
+    gains = {key: _mean(ways[OURS], "f1") - _mean(ways[READER], "f1") for key, ways in whole.items()}
+    over_start = {key: _mean(ways[OURS], "f1") - start[key[0]]["f1"] for key, ways in whole.items()}
+    forgotten = {key: start[key[0]]["general_f1"] - _mean(ways[OURS], "general_f1") for key, ways in whole.items()}
+    by_recipe = {key: start[key[0]]["general_f1"] - _mean(ways[READER], "general_f1") for key, ways in whole.items()}
+    least, most = min(over_start, key=lambda key: over_start[key]), max(forgotten, key=lambda key: forgotten[key])
+    return [
+        f"gain over the recipe from the same reader, mean of {len(gains)} rows: **{fmean(gains.values()):+.1f} F1** (goal: 3)",
+        f"worst against the reader before training: {over_start[least]:+.1f} F1, {_where(least)} (goal: no worse than -0.5)",
+        f"most general ability lost: {forgotten[most]:.1f} F1, {_where(most)} (goal: at most 1.5); by the recipe from the "
+        f"reader {max(by_recipe.values()):.1f}",
+    ]
+
+
+def cells_of(rows: Sequence[Row]) -> Cells:
+    """The rows by set and size, way, and seed, sizes in order."""
+    cells: dict[Key, dict[str, dict[int, Row]]] = defaultdict(lambda: defaultdict(dict))
+    for row in sorted(rows, key=lambda row: (list(NAMES).index(row["data"]) if row["data"] in NAMES else 99, _order(row))):
+        size = "all" if row["size"] is None else str(row["size"])
+        cells[row["data"], size][row["way"]][row["seed"]] = row
+    return cells
+
+
+def starts(cells: Cells) -> dict[str, dict[str, float]]:
+    """What the reader scores before training, by set: the mean over the seeds' splits."""
+    return {
+        name: {score: _mean(ways[UNTRAINED], score) for score in ("f1", "general_f1")}
+        for (name, size), ways in cells.items()
+        if size == "0"
+    }
+
+
+def draw(cells: Cells, path: Path) -> None:
+    """F1 by the number of questions, a panel for each set; every seed is a dot."""
+    start = starts(cells)
+    names = [name for name in dict.fromkeys(name for name, _ in cells) if name in start]
+    figure = Figure(figsize=(3.4 * max(1, len(names)), 3.6), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    for place, name in enumerate(names, 1):
+        axes = figure.add_subplot(1, len(names), place)
+        axes.axhline(start[name]["f1"], color="#D55E00", linestyle=":", label="before training")
+        for way, (colour, marker, dash) in LINES.items():
+            own = [ways[way] for (of, size), ways in cells.items() if of == name and size != "0" and way in ways]
+            if own:
+                x = [_mean(seeds, "questions") for seeds in own]
+                axes.plot(x, [_mean(seeds, "f1") for seeds in own], dash, marker=marker, color=colour, label=way)
+                for seeds in own:
+                    axes.plot([row["questions"] for row in seeds.values()], [row["f1"] for row in seeds.values()], ".",
+                              color=colour, alpha=0.4)  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_title(NAMES.get(name, name))
+        axes.set_xlabel("training questions")
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("F1 on other documents, percent")
+    figure.axes[0].legend(fontsize=7)
+    figure.savefig(path)
+
+
+def _order(row: Row) -> int:
+    return 10**9 if row["size"] is None else int(row["size"])
+
+
+def _mean(seeds: Mapping[int, Row], score: str) -> float:
+    return fmean(float(row[score]) for row in seeds.values())
+
+
+def _where(key: Key) -> str:
+    return f"{NAMES.get(key[0], key[0])} with {key[1]}"
+
+
+if __name__ == "__main__":
+    main()
