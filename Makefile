@@ -39,9 +39,7 @@ reader: install
 	$(BIN)/python reader/pool.py $(BASE) build/reader
 	$(BIN)/spantune train build/reader/train.jsonl --eval-data build/reader/probe.jsonl \
 		--config reader/settings.yaml --out build/reader/run
-	$(BIN)/spantune train build/reader/train-again.jsonl --eval-data build/reader/probe.jsonl \
-		--config reader/again.yaml --model build/reader/run --out build/reader/again
-	$(BIN)/python reader/pack.py build/reader build/reader/run build/reader/again
+	$(BIN)/python reader/pack.py build/reader/run build/reader
 	$(if $(EVAL),$(BIN)/python reader/score.py $(EVAL))
 
 # About 25 minutes, and 3 GB of the peers' environments. `make bench DATA=squad.json RUN=run` takes texts and a reader of yours.

@@ -1,6 +1,7 @@
 """What fine-tuning gives for each label, and what it costs: our recipe beside the usual one, on users' kinds of data.
 
-    python benchmarks/quality.py DATA... [--sizes 0 16 64 256 all] [--seeds 3] [--fast] [--out benchmarks/results/quality.jsonl]
+    python benchmarks/quality.py DATA... [--sizes 0 16 64 256 all] [--seeds 3] [--out benchmarks/results/quality.jsonl]
+    python benchmarks/quality.py DATA... --fast
 
 Each file of DATA is split by document, once for each seed; test questions are those of the test documents, 400 at most. Of the
 others so many are drawn as a size says, and three ways make a reader of them that is asked the test questions:
@@ -10,7 +11,8 @@ others so many are drawn as a size says, and three ways make a reader of them th
 - spantune: `train_run` as it comes, on the drawn questions and nothing else
 
 Every line of OUT is one cell, with EM, F1, F1 on the general questions that ship, and seconds. A second call goes on where the
-first one stopped. --fast takes sizes 16 and 64, one seed and 150 test questions.
+first one stopped; every size is done for all files before the next, and every seed before the next. --fast takes sizes 16 and
+64, one seed and 100 test questions, and has a file of its own. `quality_table.py` makes pages of the results.
 """
 
 import argparse
@@ -21,8 +23,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+from quality_table import rendered
 
 from spantune import (
     Config,
@@ -44,6 +50,7 @@ from spantune.tasks import TASKS
 from spantune.training import fine_tune
 
 RESULTS = Path(__file__).resolve().parent / "results" / "quality.jsonl"
+FAST_RESULTS = RESULTS.with_name("quality-fast.jsonl")
 TEST_SHARE, TEST_QUESTIONS = 0.3, 400
 RECIPE: dict[str, Any] = {
     "epochs": 2,
@@ -73,6 +80,7 @@ class Sides:
     test: Sequence[Example]
 
     @classmethod
+    @cache
     def of(cls, file: Path, seed: int, most: int) -> "Sides":
         """Split by document; the test questions are a sample of those of the test documents."""
         records = [one for one in check(read_examples(file)).examples if isinstance(one, Example)]
@@ -88,16 +96,16 @@ def main() -> None:
     """Make what is missing, cell by cell."""
     given = _arguments()
     done = {_key(row) for row in _rows(given.out)}
-    for file in given.data:
-        for seed in range(given.seeds):
-            sides = Sides.of(file, seed, given.test)
-            for cell in _cells(file, given.sizes, seed):
-                if _key(asdict(cell)) in done:
-                    continue
-                row = {**asdict(cell), **measured(cell, sides)}
-                with given.out.open("a", encoding="utf-8") as out:
-                    out.write(json.dumps(row) + "\n")
-                print(json.dumps(row), file=sys.stderr, flush=True)
+    for seed, size, file in product(range(given.seeds), given.sizes, given.data):
+        sides = Sides.of(file, seed, given.test)
+        for cell in _cells(file, size, seed):
+            if _key(asdict(cell)) in done:
+                continue
+            row = {**asdict(cell), **measured(cell, sides)}
+            with given.out.open("a", encoding="utf-8") as out:
+                out.write(json.dumps(row) + "\n")
+            print(json.dumps(row), file=sys.stderr, flush=True)
+    print(rendered(_rows(given.out)))
 
 
 def measured(cell: Cell, sides: Sides) -> dict[str, Any]:
@@ -152,11 +160,9 @@ WAYS = {
 }
 
 
-def _cells(file: Path, sizes: Sequence[int | None], seed: int) -> Iterator[Cell]:
-    name = file.name.partition(".")[0]
-    for size in sizes:
-        for way in ["untrained"] if size == 0 else [way for way in WAYS if way != "untrained"]:
-            yield Cell(name, size, seed, way)
+def _cells(file: Path, size: int | None, seed: int) -> Iterator[Cell]:
+    for way in ["untrained"] if size == 0 else [way for way in WAYS if way != "untrained"]:
+        yield Cell(file.name.partition(".")[0], size, seed, way)
 
 
 def _rows(out: Path) -> list[dict[str, Any]]:
@@ -177,11 +183,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=_size, nargs="+", default=[0, 16, 64, 256, None], help="questions to draw, or all")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--fast", action="store_true", help="a part of it, in a quarter of an hour")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="the file to go on with")
+    parser.add_argument("--out", type=Path, help="the file to go on with")
     given = parser.parse_args()
     given.test = TEST_QUESTIONS
+    given.out = given.out or (FAST_RESULTS if given.fast else RESULTS)
     if given.fast:
-        given.sizes, given.seeds, given.test = [0, 16, 64], 1, 150
+        given.sizes, given.seeds, given.test = [0, 16, 64], 1, 100
     return given
 
 

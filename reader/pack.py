@@ -1,12 +1,11 @@
 """Make the files that ship as the embedded reader from the run that trained it.
 
-    python reader/pack.py POOL RUN...
+    python reader/pack.py RUN POOL
 
-In: the folder of the pool that was trained on, and those of the runs in order: the first began at `embedded-encoder`, each of
-the others where the one before it ended. Out: in `src/spantune/embedded` an adapter in 16 bits of a rank that fits into 8 MB
-with all that stands beside it, settings, history, hashes of what was trained on, and a threshold tuned on the probe; in
-`src/spantune/data/general` the pool's probe and replay; what the adapter lost as JSON on standard output. Does not know: how it
-was trained.
+In: the folder of a run of `--set training.method=lora` from `embedded-encoder`, and that of the pool it was trained on. Out: in
+`src/spantune/embedded` the adapter in 16 bits and of a rank that fits into 8 MB with all that stands beside it, settings,
+history, hashes of what was trained on, and a threshold tuned on the probe; in `src/spantune/data/general` the pool's probe and
+replay; what the smaller adapter lost as JSON on standard output. Does not know: how it was trained.
 """
 
 import argparse
@@ -27,7 +26,7 @@ from hashes import text_hashes
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from spantune import Example, Reader, load_reader, score_answers
+from spantune import Example, Reader, score_answers
 from spantune.data import Record, check, read_files, sketch
 from spantune.data.general import HOME as GENERAL
 from spantune.embedded import EMBEDDED, READER_FOLDER
@@ -36,8 +35,7 @@ from spantune.models import ENCODER
 
 LIMIT = 8_000_000  # bytes of everything in the folder
 ROOM = 60_000  # of these for the card, which is written when the scores are known
-PREFIX, DOWN, UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
-TRAINED_ON = ("train.jsonl", "train-again.jsonl")
+DOWN, UP = ".lora_A.weight", ".lora_B.weight"
 FILES = (
     "adapter_model.safetensors",
     "adapter_config.json",
@@ -51,39 +49,28 @@ FILES = (
 def main() -> None:
     """Hash, shrink, write, seal."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="the folder of the finished run")
     parser.add_argument("pool", type=Path, help="the folder that reader/pool.py wrote")
-    parser.add_argument("runs", type=Path, nargs="+", help="the folders of the runs, in order; the last one is packed")
     given = parser.parse_args()
     target = READER_FOLDER
-    trained_on = check(read_files([given.pool / name for name in TRAINED_ON])).examples
+    trained_on = check(read_files([given.pool / "train.jsonl"])).examples
     (target / "trained-on.sketch").write_bytes(_bare_sketch(trained_on))
     (target / "trained-on.hashes").write_bytes(text_hashes(trained_on))
-    _write_facts(given.runs, target)
+    for name in ("spantune.json", "history.json"):
+        (target / name).write_bytes((given.run / name).read_bytes())
     for name in ("probe", "replay"):
         packed = gzip.compress((given.pool / f"{name}.jsonl").read_bytes(), mtime=0)
         (GENERAL / f"{name}.jsonl.gz").write_bytes(packed)
-    updates, heads = _changes(given.runs[-1])
-    config = json.loads((given.runs[-1] / "adapter" / FILES[1]).read_text(encoding="utf-8"))
+    tensors = load_file(given.run / "adapter" / FILES[0])
+    config = json.loads((given.run / "adapter" / FILES[1]).read_text(encoding="utf-8"))
     others = sum((target / name).stat().st_size for name in FILES[2:]) + ROOM + len(json.dumps(config))
-    rank = _rank_that_fits(updates, heads, LIMIT - others)
-    lost = _write_adapter(updates, heads, {**config, "r": rank, "lora_alpha": rank}, target)
+    rank = min(int(config["r"]), _rank_that_fits(tensors, LIMIT - others))
+    lost = _write_adapter(tensors, config, rank, target)
     digest = hashlib.sha256((target / FILES[0]).read_bytes()).hexdigest()
     _seal(target / "__init__.py", digest)
     _write_threshold(target, given.pool / "probe.jsonl")
     told = {"rank": rank, "bytes": sum((target / name).stat().st_size for name in FILES), "sha256": digest}
     print(json.dumps({**told, "lost_share_of_the_updates": lost}, indent=2))
-
-
-def _write_facts(runs: Sequence[Path], target: Path) -> None:
-    """The settings of the last run, as one that began at the encoder, and the epochs of all of them."""
-    facts = json.loads((runs[-1] / "spantune.json").read_text(encoding="utf-8"))
-    facts["config"]["model"]["name"] = ENCODER
-    (target / "spantune.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    histories = [json.loads((run / "history.json").read_text(encoding="utf-8")) for run in runs]
-    epochs = [epoch for history in histories for epoch in history["epochs"]]
-    numbered = [{**epoch, "epoch": number} for number, epoch in enumerate(epochs, 1)]
-    whole = {**histories[-1], "epochs": numbered, "best_epoch": None}
-    (target / "history.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
 
 
 def _bare_sketch(records: Sequence[Record]) -> bytes:
@@ -93,41 +80,21 @@ def _bare_sketch(records: Sequence[Record]) -> bytes:
     return bare.to_bytes()
 
 
-def _changes(run: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """What training made of the encoder, by the names of PEFT: the update of each linear layer, and the head's tensors.
-
-    Whatever else changed cannot be shipped as an adapter, and ends it here.
-    """
-    tuned = load_reader(str(run)).state_dict()
-    encoder = load_reader(ENCODER).state_dict()
-    adapter = load_file(run / "adapter" / FILES[0])
-    names = {name.removesuffix(DOWN) for name in adapter if name.endswith(DOWN)}
-    updates = {name: (tuned[_plain(name)] - encoder[_plain(name)]).double() for name in sorted(names)}
-    heads = {name: tuned[name.removeprefix(PREFIX)] for name in adapter if not name.endswith((DOWN, UP))}
-    carried = {_plain(name) for name in names} | {name.removeprefix(PREFIX) for name in heads}
-    others = [name for name in tuned if name not in carried and not torch.equal(tuned[name], encoder[name])]
-    if others:
-        raise SystemExit(f"{run} changed what an adapter of its kind does not hold: {', '.join(others[:5])}")
-    return updates, heads
-
-
-def _plain(name: str) -> str:
-    return name.removeprefix(PREFIX) + ".weight"
-
-
-def _rank_that_fits(updates: dict[str, Tensor], heads: dict[str, Tensor], room: int) -> int:
+def _rank_that_fits(tensors: dict[str, Tensor], room: int) -> int:
     """The largest rank, a multiple of 4, whose 16-bit matrices and heads take at most `room` bytes with their header."""
-    a_rank = sum(sum(update.shape) for update in updates.values())
-    header = 200 * (2 * len(updates) + len(heads))
-    return (room - header - 2 * sum(head.numel() for head in heads.values())) // (2 * a_rank) // 4 * 4
+    a_rank = sum(tensor.numel() // min(tensor.shape) for name, tensor in tensors.items() if name.endswith((DOWN, UP)))
+    heads = sum(tensor.numel() for name, tensor in tensors.items() if not name.endswith((DOWN, UP)))
+    header = 200 * len(tensors)
+    return (room - header - 2 * heads) // (2 * a_rank) // 4 * 4
 
 
-def _write_adapter(updates: dict[str, Tensor], heads: dict[str, Tensor], config: dict[str, Any], target: Path) -> float:
+def _write_adapter(tensors: dict[str, Tensor], config: dict[str, Any], rank: int, target: Path) -> float:
     """The best adapter of this rank: the largest singular values of each update (Eckart and Young, 1936). Gives the loss."""
-    rank = int(config["r"])
-    made = {name: head.half().contiguous() for name, head in heads.items()}
+    scale = float(config["lora_alpha"]) / float(config["r"])
+    made = {name: tensor.half().contiguous() for name, tensor in tensors.items() if not name.endswith((DOWN, UP))}
     before = lost = 0.0
-    for name, update in updates.items():
+    for name in sorted(name.removesuffix(DOWN) for name in tensors if name.endswith(DOWN)):
+        update = scale * (tensors[name + UP].double() @ tensors[name + DOWN].double())
         left, sizes, right = torch.linalg.svd(update, full_matrices=False)
         roots = sizes[:rank].sqrt()
         made[name + UP] = (left[:, :rank] * roots).half().contiguous()
@@ -136,7 +103,7 @@ def _write_adapter(updates: dict[str, Tensor], heads: dict[str, Tensor], config:
         lost += (update - made[name + UP].double() @ made[name + DOWN].double()).square().sum().item()
     save_file(made, target / FILES[0], metadata={"format": "pt"})
     (target / FILES[0]).chmod(0o644)
-    kept = {**config, "base_model_name_or_path": ENCODER}
+    kept = {**config, "r": rank, "lora_alpha": rank, "base_model_name_or_path": ENCODER}
     (target / FILES[1]).write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return lost / before
 

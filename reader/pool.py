@@ -3,10 +3,10 @@
     python reader/pool.py BASE OUT
 
 In: a folder BASE with four files of SQuAD's shape: `squad_train_v1` and `squad_train_v2` (CC BY-SA 4.0), and
-`squadshifts_new_wiki` and `squadshifts_reddit` (CC BY 4.0), each `.json` or `.json.gz`. Out: in OUT `train.jsonl` and
-`train-again.jsonl` (the same questions, more unanswerable ones beside them), `probe.jsonl` (500 answerable and 150 unanswerable
-questions from documents that training never sees) and `replay.jsonl` (a sample of the training questions, which ships so that
-users can train on it again), and what they hold as JSON on standard output. Does not know: models.
+`squadshifts_new_wiki` and `squadshifts_reddit` (CC BY 4.0), each `.json` or `.json.gz`. Out: in OUT `train.jsonl`,
+`probe.jsonl` (500 answerable and 150 unanswerable questions from documents that training never sees) and `replay.jsonl` (a
+sample of the training questions, which ships so that users can train on it again), and what they hold as JSON on standard
+output. Does not know: models.
 """
 
 import argparse
@@ -32,10 +32,8 @@ PROBE_ANSWERABLE = {"squad_train_v1": 250, "squadshifts_new_wiki": 125, "squadsh
 # SQuAD 1.1 comes without titles, its passages in the order of their articles: a run of so many neighbours is held out whole.
 NEIGHBOURS = 60
 
-# Shares of the answerable questions that get an unanswerable copy: asked of the most similar other passage, turned, or asked of
-# their own passage without the answer.
+# Shares of the answerable questions that get an unanswerable copy: asked of the most similar other passage, or turned.
 MADE_UNANSWERABLE = AugmentConfig(unanswerable=0.12, altered=0.12)
-MORE_UNANSWERABLE = AugmentConfig(unanswerable=0.1, altered=0.3, removed=0.2)
 REPLAYED = 1500  # answerable questions; the embedded reader is mostly tuned on fewer questions than these
 REPEATS = 3  # copies of each question that a person wrote to be unanswerable: there are 188 of them beside 33,000 others
 
@@ -51,14 +49,13 @@ def main() -> None:
     probe, barred = _probe(records)
     apart = [one for rows in records.values() for one in rows if _passage(one) not in barred]
     train = find_leaks(apart, probe).untouched(apart)
-    added, more = (_unanswerables(train, made) for made in (MADE_UNANSWERABLE, MORE_UNANSWERABLE))
+    added = _unanswerables(train)
     given.out.mkdir(parents=True, exist_ok=True)
     write_examples([*train, *added], given.out / "train.jsonl", "jsonl")
-    write_examples([*train, *more], given.out / "train-again.jsonl", "jsonl")
     write_examples(probe, given.out / "probe.jsonl", "jsonl")
     replay = _replay(train, added)
     write_examples(replay, given.out / "replay.jsonl", "jsonl")
-    told = {"train": train, "made_unanswerable": added, "made_unanswerable_again": more, "probe": probe, "replay": replay}
+    told = {"train": train, "made_unanswerable": added, "probe": probe, "replay": replay}
     print(json.dumps({name: _told(rows) for name, rows in told.items()}, indent=2))
 
 
@@ -105,10 +102,10 @@ def _groups(records: Sequence[Example], known: set[str]) -> list[list[Example]]:
     return [rows for _, rows in sorted(groups.items(), key=lambda item: str(item[0]))]
 
 
-def _unanswerables(train: Sequence[Example], settings: AugmentConfig) -> list[Example]:
+def _unanswerables(train: Sequence[Example]) -> list[Example]:
     """Unanswerable copies. Without documents, the most similar passage may be a neighbour in the same article: a hard one."""
     bare = [replace(one, document=None) for one in train]
-    made = augment(bare, settings, SEED).records[len(bare) :]
+    made = augment(bare, MADE_UNANSWERABLE, SEED).records[len(bare) :]
     written = [one for one in train if one.is_impossible]
     again = [replace(one, id=f"{one.id}~{number}") for number in range(1, REPEATS) for one in written]
     return [*made, *again]

@@ -179,6 +179,11 @@ def _choose_again(records: Sequence[Any], measured: Measured) -> Measured:
     return replace(measured, held=held, scores=scores, predictions=answers)
 
 
+def always_answered(answer: Answer) -> Answer:
+    """The answer with its best span, whatever "no answer" scores; as it is where no span is possible."""
+    return _at_threshold(answer, float("inf"))
+
+
 def _at_threshold(answer: Answer, threshold: float) -> Answer:
     if not answer.alternatives:
         return answer

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import spantune
 from spantune.cli.main import app
-from spantune.data import Example, TextExample, record_hash, write_examples
+from spantune.data import Example, Span, TextExample, record_hash, write_examples
 from spantune.data.general import probe, replay
 from spantune.embedded import EMBEDDED, READER_FOLDER, READER_SHA256
 from spantune.errors import ConfigError, ModelError
@@ -166,6 +166,28 @@ def test_it_evaluates_predicts_and_answers_on_the_command_line(tmp_path):
     assert len(out.read_text().splitlines()) == 4
     told = CliRunner().invoke(app, ["ask", EMBEDDED, "When did the oil crisis begin?", "--context", EMBARGO])
     assert "October 1973" in told.stdout
+
+
+def test_where_every_question_has_an_answer_the_scores_of_the_best_spans_stand_beside(tmp_path):
+    asked = [
+        Example("1", "When did the oil crisis begin?", EMBARGO, (Span("October 1973", EMBARGO.index("October")),)),
+        Example("2", "How did prices change?", EMBARGO, (Span("quadrupled", EMBARGO.index("quadrupled")),)),
+    ]
+    write_examples(asked, tmp_path / "data.json")
+    found = spantune.evaluate_run(EMBEDDED, [tmp_path / "data.json"])
+    assert (found.abstained, found.scores.f1, found.always.f1) == (1, 50.0, 100.0)
+    assert found.as_dict()["always_answering"]["f1"] == 100.0
+    told = CliRunner().invoke(app, ["evaluate", EMBEDDED, str(tmp_path / "data.json")])
+    assert "1 got no answer although each has one; with --always-answer:\n  2 questions: EM 100.0" in told.stdout
+    assert spantune.evaluate_run(EMBEDDED, [tmp_path / "data.json"], always_answer=True).always is None
+    write_examples([*asked, Example("3", "Who?", EMBARGO, ())], tmp_path / "both.json")
+    assert spantune.evaluate_run(EMBEDDED, [tmp_path / "both.json"]).always is None
+
+
+def test_who_gets_no_answer_is_shown_the_best_span():
+    told = CliRunner().invoke(app, ["ask", EMBEDDED, "How did prices change?", "--context", EMBARGO])
+    assert told.stdout.startswith("(no answer in this context)")
+    assert "with --always-answer: quadrupled" in told.stdout
 
 
 def test_its_export_needs_a_folder(tmp_path):

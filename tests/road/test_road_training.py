@@ -12,7 +12,7 @@ from spantune.data import ReadAs, Span, TextExample, read_examples, write_exampl
 from spantune.errors import ConfigError, DataError, EmptyDataError, ModelError, OutputError, RunError, WindowError
 from spantune.inference import Classifier, Reader
 from spantune.road import Silent, evaluate_run, train_run
-from spantune.runs import read_facts
+from spantune.runs import load_run, read_facts
 
 
 class Listener(Silent):
@@ -133,7 +133,7 @@ def test_a_tuned_threshold_chooses_again_without_running_the_model(tmp_path, con
     assert made.facts.threshold != 0.0
     steps = next(total for stage, _, total in listener.stages if stage == "training")
     measured = 4 * 2  # untuned, after each of two epochs, tuned: each two batches of the 20 windows
-    verified = 2 * 2  # the saved model beside the one that was saved, on the first 16 windows: two batches each
+    verified = 4 * 2  # the saved model beside the one that was saved, that beside itself, on 16 windows: two batches each
     assert sum(name.endswith("ForQuestionAnswering") for name in calls) == steps + measured + verified
     again = evaluate_run(tmp_path / "run", [tmp_path / "held.json"])
     assert {name: again.scores.as_dict()[name] for name in made.facts.scores} == pytest.approx(dict(made.facts.scores))
@@ -388,3 +388,15 @@ def test_a_wrong_shape_is_told(data_folder, config, tmp_path):
     with pytest.raises((ConfigError, DataError)):
         train_run([data_folder / "questions.json"], tmp_path / "run", config, read_as=ReadAs("circle"))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_whose_head_is_lost_on_the_way_fails_and_leaves_nothing(data_folder, config, tmp_path, monkeypatch):
+    def without_head(folder, task):
+        loaded = load_run(folder, task)
+        loaded.model.qa_outputs.reset_parameters()
+        return loaded
+
+    monkeypatch.setattr("spantune.road.scene.load_run", without_head)
+    with pytest.raises(RunError, match="does not answer as before when it is read again"):
+        train_run([data_folder / "questions.json"], tmp_path / "run", config)
+    assert not (tmp_path / "run" / "spantune.json").exists()

@@ -189,6 +189,9 @@ def evaluated(made: "Evaluated") -> None:
     for group, name in (("HasAns", "answerable"), ("NoAns", "unanswerable")):
         if f"{group}_total" in scores:
             line(f"  {scores[f'{group}_total']} {name}: EM {scores[f'{group}_exact']:.1f}, F1 {scores[f'{group}_f1']:.1f}")
+    if made.always is not None:
+        line(f"  {made.abstained} got no answer although each has one; with --always-answer:")
+        line(f"  {_in_one_line(made.always.as_dict())}")
     if made.untouched is not None:
         line(f"without those that the training data knows: {_in_one_line(made.untouched.as_dict())}")
 
@@ -219,6 +222,9 @@ def asked(made: "Asked", *, trace: bool, top: int) -> None:
         )
     else:
         line(f"  probability that there is none: {said.no_answer_probability:.3f}")
+        if len(said.alternatives) == 1:
+            best = said.alternatives[0]
+            line(f"  with --always-answer: {best.text}  {best.probability:.3f}, characters {best.start} to {best.end}")
     for number, other in enumerate(said.alternatives, start=1):
         if len(said.alternatives) > 1:
             line(f"  {number}. {other.text}  {other.probability:.3f}, characters {other.start} to {other.end}")

@@ -24,7 +24,7 @@ from spantune.tasks import Measured, Task
 from spantune.training import Choice, FineTuned, fine_tune
 
 WINDOWS_VERIFIED = 16
-SAME_LOGITS = 1e-3  # kernels may differ in the last digits from one call to the next; a lost head differs by whole numbers
+SAME_LOGITS = 1e-6  # beyond what the model differs from itself: on some GPUs kernels do, from one call to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Scene:
         windows = self.held_windows.take(np.arange(min(len(self.held_windows), WINDOWS_VERIFIED)))
         again = load_run(folder, self.task.name).model.to(self.model.device)
         difference = self.task.difference(self.model, again, windows)
-        if not difference <= SAME_LOGITS:
+        if not difference <= SAME_LOGITS + self.task.difference(self.model, self.model, windows):
             raise RunError(
                 f"the run does not answer as before when it is read again: its logits differ by {difference:.2g}",
                 expected="the same logits from the saved model",

@@ -9,14 +9,14 @@ from typing import Any
 from spantune.data import LeakReport, ReadAs, read_files, write_text
 from spantune.data.atomic import write_lines
 from spantune.errors import EmptyDataError, RunError
-from spantune.evaluation import LabelScores, Scores
+from spantune.evaluation import LabelScores, Scores, score_answers
 from spantune.inference.backends import AUTO
 from spantune.road.matching import labelled_only, same_task, without_touched
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
 from spantune.road.watch import Silent, Watch, counter, working
 from spantune.runs import known_from_training, read_facts
-from spantune.tasks import TASKS
+from spantune.tasks import TASKS, always_answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Evaluated:
     """Scores of a run on data.
 
     `leaks` says what the run's training data knows of the records; `untouched` are the scores of the others, where there are
-    both kinds. `left_out` counts records that cannot be scored.
+    both kinds. `left_out` counts records that cannot be scored. `always` is what the best spans would score, where some
+    questions got no answer although every one has one: the definition of SQuAD 1.1.
     """
 
     scores: Scores | LabelScores
@@ -32,6 +33,12 @@ class Evaluated:
     leaks: LeakReport
     left_out: int
     untouched: Scores | LabelScores | None = None
+    always: Scores | None = None
+
+    @property
+    def abstained(self) -> int:
+        """Questions that got no answer."""
+        return sum(getattr(one, "text", None) == "" for one in self.predictions)
 
     @property
     def seen(self) -> int:
@@ -44,6 +51,8 @@ class Evaluated:
         found["touched_by_training"] = self.leaks.touched_count
         if self.leaks.touched:
             found["leaks"] = self.leaks.as_dict()
+        if self.always is not None:
+            found["always_answering"] = self.always.as_dict()
         return found if self.untouched is None else {**found, "without_touched": self.untouched.as_dict()}
 
 
@@ -84,11 +93,19 @@ def evaluate_run(
     tick = counter(watch, "evaluating", len(records))
     predictions = tuple(task.predict(predictor, records, tick, watch.warn))
     untouched = without_touched(task, records, predictions, leaks)
-    evaluated = Evaluated(task.score(records, predictions), predictions, leaks, left_out, untouched)
+    always = _always(records, predictions) if task.name == "answer" else None
+    evaluated = Evaluated(task.score(records, predictions), predictions, leaks, left_out, untouched, always)
     if out is not None:
         sheet = {**evaluated.as_dict(), "errors": task.errors(records, predictions, evaluated.scores)}
         write_text(out, json.dumps(sheet, indent=2, ensure_ascii=False) + "\n")
     return evaluated
+
+
+def _always(records: Sequence[Any], predictions: Sequence[Any]) -> Scores | None:
+    """What the best spans would score, where every question has an answer and some got none."""
+    if all(one.text for one in predictions) or any(record.is_impossible for record in records):
+        return None
+    return score_answers(records, [always_answered(one) for one in predictions])
 
 
 def _known(run: str | Path, records: Sequence[Any], watch: Watch) -> LeakReport:

@@ -21,7 +21,7 @@ SMALL_BATCH, FEW_STEPS = 16, 20  # smaller batches where an epoch would have few
 
 FEW = 400  # questions, below which a fifth of them held out says little of a model, and is missed in training
 FOLDS = (4, 3, 2)
-WORK = 20_000  # windows to train on in all folds and epochs: some 20 minutes on two cores
+WORK = 8_000  # windows to train on in all folds and epochs: some seven minutes on two cores
 FEWEST = 8  # questions that can be divided into folds
 
 REPLAY_FEW, REPLAY_MANY = 1.0, 0.5
