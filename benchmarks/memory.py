@@ -24,7 +24,7 @@ from made_up import squad_like
 from spantune import Example, Span, encode, fine_tune, load_config, load_reader, load_tokenizer
 import numpy as np
 model, size = sys.argv[2], int(sys.argv[3])
-config = load_config(overrides=["training.epochs=1", "training.negatives=null"])
+config = load_config(overrides=["training.epochs=1", "training.negatives=null", "training.batch_size=32"])
 words = " ".join(one.context for one in squad_like(60))
 rows = [Example(str(at), "Which word begins it?", f"{at} " + words[:9000], (Span(str(at), 0),)) for at in range(8 * size)]
 windows = encode(rows, load_tokenizer("embedded"), config.windows)

@@ -69,7 +69,13 @@ def _measure(given: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
     draw.shuffle(pool)
     draw.shuffle(test)
     for method in given.methods:
-        key = {"start": given.start, "data": given.data.name.partition(".")[0], "method": method, "epochs": given.epochs}
+        key = {
+            "start": given.start,
+            "data": given.data.name.partition(".")[0],
+            "method": method,
+            "epochs": given.epochs,
+            "asked": given.questions,
+        }
         if any(all(row[name] == value for name, value in key.items()) for row in rows):
             continue
         rows.append({**key, **measured(method, given, pool[: given.questions], test[:TEST_QUESTIONS])})

@@ -8,7 +8,10 @@ others so many are drawn as a size says, and three ways make a reader of them th
 
 - recipe: the usual one (rate 3e-5, two epochs, batches of 12, no warm-up, no decay, the model's dropout) from the encoder
 - recipe from the reader: the same from the embedded reader
-- spantune: `train_run` as it comes, on the drawn questions and nothing else
+- spantune: `train_run` as it comes, on a file of the drawn questions (and the general ones that it replays)
+
+"general_f1" is F1 on the general questions that ship with the package, by which `keep.forget` chooses too: for spantune it says
+that the gate holds, for the recipes what they forget.
 
 Every line of OUT is one cell, with EM, F1, F1 on the general questions that ship, and seconds. A second call goes on where the
 first one stopped; every size is done for all files before the next, and every seed before the next. --fast takes sizes 16 and
@@ -59,6 +62,7 @@ RECIPE: dict[str, Any] = {
     "warmup_ratio": 0.0,
     "weight_decay": 0.0,
     "early_stopping": 0,
+    "negatives": None,
 }
 
 
@@ -98,6 +102,8 @@ def main() -> None:
     done = {_key(row) for row in _rows(given.out)}
     for seed, size, file in product(range(given.seeds), given.sizes, given.data):
         sides = Sides.of(file, seed, given.test)
+        if size is not None and size >= len(sides.pool):  # the same as all of them
+            continue
         for cell in _cells(file, size, seed):
             if _key(asdict(cell)) in done:
                 continue

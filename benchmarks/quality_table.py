@@ -27,6 +27,8 @@ TRAINED = (ENCODER, READER, OURS)
 LINES = {ENCODER: ("#CC79A7", "D", ":"), READER: ("#0072B2", "s", "--"), OURS: ("#009E73", "o", "-")}
 NAMES = {"policyqa": "PolicyQA", "covid_qa": "COVID-QA", "tatqa_spans": "TAT-QA spans", "friendsqa": "FriendsQA"}
 
+NOTHING = "No row is complete yet: `benchmarks/quality.py` measures them.\n"
+
 Row = Mapping[str, Any]
 Key = tuple[str, str]  # the set, the size as text
 Cells = Mapping[Key, Mapping[str, Mapping[int, Row]]]  # by set and size, way, seed
@@ -37,10 +39,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     given = parser.parse_args()
-    rows = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()] if RESULTS.is_file() else []
     text = PAGE.read_text(encoding="utf-8")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    made = f"{before}{BEGIN}\n{rendered(rows)}{END}{after}"
+    made = f"{before}{BEGIN}\n{rendered(rows) if rows else NOTHING}{END}{after}"
     if given.check:
         if made != text:
             sys.exit(f"{PAGE} says something else than {RESULTS}: run python benchmarks/quality_table.py")
@@ -57,16 +59,15 @@ def rendered(rows: Sequence[Row]) -> str:
         "general: before | recipe, reader | **spantune** | seconds |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    start = starts(cells)
-    for (name, size), ways in cells.items():
-        if size == "0" or any(way not in ways for way in TRAINED) or name not in start:
-            continue
+    for key, ways in _whole(cells).items():
+        name = key[0]
+        start = _start(cells, key)
         f1 = {way: _mean(ways[way], "f1") for way in TRAINED}
         general = {way: _mean(ways[way], "general_f1") for way in TRAINED}
         count = round(_mean(ways[OURS], "questions"))
         lines.append(
-            f"| {NAMES.get(name, name)} | {count:,} | {len(ways[OURS])} | {start[name]['f1']:.1f} | {f1[ENCODER]:.1f} | "
-            f"{f1[READER]:.1f} | **{f1[OURS]:.1f}** | {f1[OURS] - f1[READER]:+.1f} | {start[name]['general_f1']:.1f} | "
+            f"| {NAMES.get(name, name)} | {count:,} | {len(ways[OURS])} | {start['f1']:.1f} | {f1[ENCODER]:.1f} | "
+            f"{f1[READER]:.1f} | **{f1[OURS]:.1f}** | {f1[OURS] - f1[READER]:+.1f} | {start['general_f1']:.1f} | "
             f"{general[READER]:.1f} | **{general[OURS]:.1f}** | {_mean(ways[OURS], 'seconds'):.0f} |"
         )
     return "\n".join([*lines, "", *(f"- {said}" for said in summary(cells))]) + "\n"
@@ -74,16 +75,13 @@ def rendered(rows: Sequence[Row]) -> str:
 
 def summary(cells: Cells) -> list[str]:
     """The goals, and what was reached."""
-    start = starts(cells)
-    whole = {
-        key: ways for key, ways in cells.items() if key[1] != "0" and all(way in ways for way in TRAINED) and key[0] in start
-    }
+    whole = _whole(cells)
     if not whole:
         return ["nothing is complete yet"]
     gains = {key: _mean(ways[OURS], "f1") - _mean(ways[READER], "f1") for key, ways in whole.items()}
-    over_start = {key: _mean(ways[OURS], "f1") - start[key[0]]["f1"] for key, ways in whole.items()}
-    forgotten = {key: start[key[0]]["general_f1"] - _mean(ways[OURS], "general_f1") for key, ways in whole.items()}
-    by_recipe = {key: start[key[0]]["general_f1"] - _mean(ways[READER], "general_f1") for key, ways in whole.items()}
+    over_start = {key: _mean(ways[OURS], "f1") - _start(cells, key)["f1"] for key, ways in whole.items()}
+    forgotten = {key: _start(cells, key)["general_f1"] - _mean(ways[OURS], "general_f1") for key, ways in whole.items()}
+    by_recipe = {key: _start(cells, key)["general_f1"] - _mean(ways[READER], "general_f1") for key, ways in whole.items()}
     least, most = min(over_start, key=lambda key: over_start[key]), max(forgotten, key=lambda key: forgotten[key])
     return [
         f"gain over the recipe from the same reader, mean of {len(gains)} rows: **{fmean(gains.values()):+.1f} F1** (goal: 3)",
@@ -99,27 +97,37 @@ def cells_of(rows: Sequence[Row]) -> Cells:
     for row in sorted(rows, key=lambda row: (list(NAMES).index(row["data"]) if row["data"] in NAMES else 99, _order(row))):
         size = "all" if row["size"] is None else str(row["size"])
         cells[row["data"], size][row["way"]][row["seed"]] = row
-    return cells
+    return {key: _compared(key, ways, cells) for key, ways in cells.items()}
 
 
-def starts(cells: Cells) -> dict[str, dict[str, float]]:
-    """What the reader scores before training, by set: the mean over the seeds' splits."""
-    return {
-        name: {score: _mean(ways[UNTRAINED], score) for score in ("f1", "general_f1")}
-        for (name, size), ways in cells.items()
-        if size == "0"
-    }
+def _compared(key: Key, ways: Mapping[str, Mapping[int, Row]], cells: Cells) -> Mapping[str, Mapping[int, Row]]:
+    """The ways with the seeds that all of them have: others would compare one split with another."""
+    if key[1] == "0":
+        return ways
+    before = cells.get((key[0], "0"), {}).get(UNTRAINED, {})
+    common = set(before).intersection(*(set(ways.get(way, {})) for way in TRAINED))
+    return {way: {seed: row for seed, row in own.items() if seed in common} for way, own in ways.items() if common}
+
+
+def _whole(cells: Cells) -> Cells:
+    """The cells that all ways were measured for."""
+    return {key: ways for key, ways in cells.items() if key[1] != "0" and all(ways.get(way) for way in TRAINED)}
+
+
+def _start(cells: Cells, key: Key) -> dict[str, float]:
+    """What the reader scores before training, on the splits of this cell."""
+    before = {seed: row for seed, row in cells[key[0], "0"][UNTRAINED].items() if seed in cells[key][OURS] or key[1] == "0"}
+    return {score: _mean(before, score) for score in ("f1", "general_f1")}
 
 
 def draw(cells: Cells, path: Path) -> None:
     """F1 by the number of questions, a panel for each set; every seed is a dot."""
-    start = starts(cells)
-    names = [name for name in dict.fromkeys(name for name, _ in cells) if name in start]
+    names = [name for name in dict.fromkeys(name for name, _ in cells) if (name, "0") in cells]
     figure = Figure(figsize=(3.4 * max(1, len(names)), 3.6), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     for place, name in enumerate(names, 1):
         axes = figure.add_subplot(1, len(names), place)
-        axes.axhline(start[name]["f1"], color="#D55E00", linestyle=":", label="before training")
+        axes.axhline(_mean(cells[name, "0"][UNTRAINED], "f1"), color="#D55E00", linestyle=":", label="before training")
         for way, (colour, marker, dash) in LINES.items():
             own = [ways[way] for (of, size), ways in cells.items() if of == name and size != "0" and way in ways]
             if own:

@@ -113,15 +113,16 @@ def _write_threshold(target: Path, probe: Path) -> None:
 
     A process of its own reads the adapter: the hash that this one knows is that of the adapter before.
     """
-    code = "import sys; from pack import balanced_threshold; print(balanced_threshold(sys.argv[1]))"
-    call = [sys.executable, "-c", code, str(probe)]
-    found = float(subprocess.run(call, check=True, capture_output=True, text=True, cwd=Path(__file__).parent).stdout)
-    facts = json.loads((target / "spantune.json").read_text(encoding="utf-8"))
-    (target / "spantune.json").write_text(json.dumps({**facts, "threshold": found}, indent=2) + "\n", encoding="utf-8")
+    code = "import json, sys; from pack import balanced; print(json.dumps(balanced(sys.argv[1])))"
+    call = [sys.executable, "-c", code, str(probe.resolve())]
+    told = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent).stdout
+    facts = {**json.loads((target / "spantune.json").read_text(encoding="utf-8")), **json.loads(told)}
+    facts["data"]["scores_without_touched"] = None  # those of the threshold before
+    (target / "spantune.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
-def balanced_threshold(probe: str) -> float:
-    """The threshold that gives the embedded reader the best mean of both kinds' F1 on a file of questions."""
+def balanced(probe: str) -> dict[str, Any]:
+    """The threshold that gives the embedded reader the best mean of both kinds' F1 on a file of questions, and the scores."""
     records = [one for one in check(read_files([probe])).examples if isinstance(one, Example)]
     reader = Reader.load(EMBEDDED)
     answers = tuple(reader.always_answering().answer_many(records))
@@ -130,7 +131,10 @@ def balanced_threshold(probe: str) -> float:
     rows = list(zip(nulls, f1s, [not one.is_impossible for one in records], strict=True))
     with_answer, without = [row for row in rows if row[2]], [row for row in rows if not row[2]]
     scores, weights, labels = zip(*with_answer * len(without), *without * len(with_answer), strict=True)
-    return best_threshold(scores, weights, labels).value
+    threshold = best_threshold(scores, weights, labels).value
+    reached: dict[str, Any] = dict(score_answers(records, reader.with_threshold(threshold).answer_many(records)).as_dict())
+    shown = {name: float(reached[name]) for name in ("exact_match", "f1", "precision", "recall")}
+    return {"threshold": threshold, "scores": shown}
 
 
 def _seal(file: Path, digest: str) -> None:

@@ -67,6 +67,7 @@ def test_the_range_holds_the_truth_about_nine_times_in_ten():
         (79.0, (16, 32, 64), "retrieve or prompt instead"),
         (20.0, (8,), "retrieve or prompt instead"),
         (20.0, (64,), "label more"),
+        (72.0, (32, 64), "retrieve or prompt instead"),
     ],
 )
 def test_where_the_untuned_model_is_as_good_or_labels_are_few_other_ways_are_named(untuned, sizes, advice):
@@ -77,6 +78,26 @@ def test_one_size_says_nothing_of_more():
     estimate = curve_of(steep, sizes=(64,)).estimate(200)
     assert np.isnan(estimate.gain)
     assert (estimate.low, estimate.high) == (-np.inf, np.inf)
+
+
+def test_previously_a_few_points_were_taken_for_certain():
+    """Previously as many sizes as the law has numbers, one training each, had no error at all, and a range without width."""
+    curve = curve_of(steep, sizes=(16, 64), seeds=1, untuned=20.0)
+    assert not curve.is_known
+    assert curve.estimate().high == np.inf
+    assert "too little" in curve.advice()[1]
+
+
+def test_few_labels_are_luck_however_good_they_look():
+    why = curve_of(lambda n: 72.0, sizes=(15,), untuned=40.0).advice()[1]
+    assert "mostly luck" in why
+    assert "no clear gain" not in why
+
+
+def test_what_is_worth_it_depends_on_the_number_of_labels():
+    curve = curve_of(steep)
+    assert curve.estimate(50).gain < 1.0
+    assert curve.advice(50)[0] == "label more"
 
 
 def test_one_training_each_has_no_spread_but_an_error_from_what_the_fit_leaves():

@@ -8,8 +8,8 @@ from test_road_training import Listener
 from typer.testing import CliRunner
 
 from spantune.cli.main import app
-from spantune.config import Config, KeepConfig, ModelConfig
-from spantune.data import write_examples
+from spantune.config import Config, KeepConfig, ModelConfig, with_settings
+from spantune.data import Example, Span, write_examples
 from spantune.errors import ConfigError, RunError
 from spantune.road import learning_curve
 
@@ -63,8 +63,10 @@ def test_points_of_other_settings_are_refused(data, config, tmp_path):
 
 
 def test_all_mistakes_in_sizes_and_draws_are_told_together(data, config, tmp_path):
-    with pytest.raises(ConfigError, match="the sizes 1, 99, of 32 records that are not held out and 0 draws"):
-        learning_curve(data, tmp_path / "curve", config, sizes=[1, 16, 99], seeds=0)
+    with pytest.raises(
+        ConfigError, match="the sizes 1, 99, of 32 records that are not held out and 0 draws and -64 more labels"
+    ):
+        learning_curve(data, tmp_path / "curve", config, sizes=[1, 16, 99], seeds=0, more=-64)
     assert not (tmp_path / "curve").exists()
 
 
@@ -74,6 +76,37 @@ def test_a_new_head_and_texts_have_a_curve_without_a_start(tiny_model_folder, tm
     made = learning_curve([file], tmp_path / "curve", quick_config(tiny_model_folder, epochs=1), sizes=[20], seeds=1)
     assert made.curve.untuned is None
     assert made.curve.headline == "macro_f1"
+
+
+def test_held_out_records_that_the_data_knows_are_warned_of(data, config, tmp_path):
+    listener = Listener()
+    learning_curve(data, tmp_path / "curve", config, eval_data=data, sizes=[8], seeds=1, watch=listener)
+    assert any("40 of 40" in warning for warning in listener.warnings)
+
+
+def test_previously_folds_that_training_refuses_were_taken_or_fell_over(config, data, tiny_model_folder, tmp_path):
+    """Previously a curve did not look whether weights can be averaged."""
+    texts = tmp_path / "texts.json"
+    write_examples(made_texts(40), texts)
+    for given, with_folds in (
+        (data, quick_config(tiny_model_folder, folds=2)),
+        ([texts], quick_config(tiny_model_folder, folds=2)),
+        (data, with_settings(config, {"training.folds": 2, "training.method": "prompt"})),
+    ):
+        with pytest.raises(ConfigError, match=r"training\.folds = 2 with"):
+            learning_curve(given, tmp_path / "curve", with_folds, sizes=[8])
+
+
+def test_a_draw_from_one_document_is_divided_row_by_row(config, tmp_path):
+    file = tmp_path / "one.json"
+    context = "The revenue was 5. The note was 9."
+    asked = [Example(f"q{n}", f"What was the {w} {n}?", context, (Span(v, context.index(v)),)) for n, (w, v) in
+             enumerate([("revenue", "5"), ("note", "9")] * 10)]  # fmt: skip
+    write_examples([*asked, *made_examples(10, seed=9)], file)
+    held = tmp_path / "held.json"
+    write_examples(made_examples(6, seed=8), held)
+    with_folds = with_settings(config, {"training.folds": 2})
+    assert learning_curve([file], tmp_path / "curve", with_folds, eval_data=[held], sizes=[3], seeds=3).curve.means
 
 
 def test_on_the_command_line(data, config, tmp_path):

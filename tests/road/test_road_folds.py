@@ -57,6 +57,15 @@ def test_the_run_of_folds_answers_when_it_is_read_again(reader_run, few, tmp_pat
     assert find_leaks(made.held_out, made_examples(5, seed=99)).ok
 
 
+def test_the_card_of_a_run_of_folds_says_who_scored_what(reader_run, few, tmp_path):
+    made = train_run([few], tmp_path / "run", config_from(reader_run))
+    card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert "On all 24 question-context pairs, each answered by one of 3 models that did not see it" in card
+    assert "24, each once, in 3 trainings" in card
+    assert "best epoch" not in card
+    assert ("tuned, the rest as before" in card) == (made.facts.share < 1)
+
+
 def test_a_run_of_folds_is_the_same_every_time(reader_run, few, tmp_path):
     for name in ("one", "two"):
         train_run([few], tmp_path / name, config_from(reader_run, mix=True))
@@ -74,13 +83,15 @@ def test_the_recipe_takes_folds_by_itself_and_says_why(reader_run, few, tmp_path
     assert saved["config"]["keep"]["replay"] == 1.0
 
 
-@pytest.mark.parametrize("what", ["new head", "eval data", "texts", "prompt"])
+@pytest.mark.parametrize("what", ["new head", "eval data", "texts", "prompt", "checkpoints"])
 def test_folds_where_they_make_no_sense_are_refused_and_leave_nothing(
     what, reader_run, tiny_model_folder, data_folder, few, tmp_path
 ):
     config = quick_config(tiny_model_folder, folds=3) if what == "new head" else config_from(reader_run)
     if what == "prompt":
         config = with_settings(config, {"training.method": "prompt"})
+    if what == "checkpoints":
+        config = with_settings(config, {"training.save_steps": 5})
     data = data_folder / "texts.json" if what == "texts" else few
     given = [data_folder / "held-out.json"] if what == "eval data" else []
     with pytest.raises(ConfigError, match=r"training.folds = 3 with"):

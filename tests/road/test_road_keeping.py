@@ -46,12 +46,13 @@ def scored(*f1s):
         ({0.0: [50] * 9, 0.25: [52] * 9, 0.5: [55] * 9, 0.75: [55] * 9, 1.0: [55] * 9}, 0.5),
         ({0.0: [50] * 9, 0.25: [50] * 9, 0.5: [50] * 9, 0.75: [49] * 9, 1.0: [50] * 9}, 0.0),
         ({0.0: [50] * 9, 0.25: [51] * 9, 0.5: [52] * 9, 0.75: [53] * 9, 1.0: [54] * 9}, 1.0),
-        ({0.0: [0, 50, 50, 50], 0.5: [50, 50, 50, 50], 1.0: [100, 0, 50, 80]}, 0.5),  # a little for sure before more by luck
-        ({0.0: [50, 50], 1.0: [100, 10]}, 0.0),
-        ({0.0: [50], 1.0: [100]}, 0.0),  # one question says nothing
+        ({0.0: [0, 50, 50, 50], 0.5: [40, 50, 50, 50], 1.0: [100, 0, 50, 80]}, 0.5),  # few questions: what is expected counts
+        ({0.0: [0, 50] * 99, 0.5: [10, 50] * 99, 1.0: [20, 50] * 99}, 1.0),  # many: what is seen
+        ({0.0: [50, 50], 0.5: [50, 49], 1.0: [100, 10]}, 1.0),  # what is no better than the start is never taken
+        ({0.0: [50], 0.5: [60], 1.0: [100]}, 0.5),  # one question says nothing
     ],
 )
-def test_the_share_whose_gain_is_surest_is_wanted_and_of_equal_ones_the_nearest_to_the_start(scores, wanted):
+def test_the_share_that_promises_most_is_wanted_and_of_equal_ones_the_nearest_to_the_start(scores, wanted):
     mixed = best_share({share: scored(*f1s) for share, f1s in scores.items()})
     assert (mixed.wanted, mixed.share) == (wanted, wanted)
     assert mixed.scores == {share: pytest.approx(sum(f1s) / len(f1s)) for share, f1s in scores.items()}

@@ -9,7 +9,7 @@ from test_road_training import Listener, at
 from typer.testing import CliRunner
 
 from spantune.cli.main import app
-from spantune.config import Config, KeepConfig, ModelConfig, TrainingConfig, load_config
+from spantune.config import Config, KeepConfig, ModelConfig, TrainingConfig, load_config, with_settings
 from spantune.data import write_examples
 from spantune.errors import ConfigError, RunError
 from spantune.road import train_run, tune_settings
@@ -62,6 +62,42 @@ def test_a_second_call_goes_on_and_an_interrupted_trial_is_told(data, config, tm
     assert [one.state for one in made.trials] == ["complete", "fail", "complete"]
 
 
+def test_an_interrupted_first_trial_is_tried_again_as_the_recipe_would(data, config, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        tune_settings(data, tmp_path / "search", config, trials=1, watch=Listener(interrupt=at("training", 1)))
+    made = tune_settings(data, tmp_path / "search", config, trials=1)
+    assert [one.state for one in made.trials] == ["fail", "complete"]
+    assert made.trials[1].settings["training.learning_rate"] == 2e-4
+    assert made.as_dict()["recipe_score"] == made.trials[1].score
+
+
+def test_the_best_settings_so_far_are_there_after_an_interruption(data, config, tmp_path):
+    tune_settings(data, tmp_path / "search", config, trials=1)
+    (tmp_path / "search" / "best.yaml").unlink()
+    seen = []
+
+    def second(stage, done, total):
+        seen.append(stage)
+        return stage == "training" and (tmp_path / "search" / "best.yaml").exists()
+
+    with pytest.raises(KeyboardInterrupt):
+        tune_settings(data, tmp_path / "search", config, trials=2, watch=Listener(interrupt=second))
+    assert load_config(tmp_path / "search" / "best.yaml").training.folds == 1
+
+
+def test_previously_folds_made_a_search_train_on_what_it_scored(data, config, tmp_path):
+    """Previously `training.folds` put every record on both sides."""
+    made = tune_settings(data, tmp_path / "search", with_settings(config, {"training.folds": 3}), trials=1)
+    assert made.held_out == 6
+    best = load_config(made.file)
+    assert (best.training.folds, best.model.name, best.windows.length) == (1, config.model.name, config.windows.length)
+
+
+def test_what_is_set_to_its_default_is_set(data, config, tmp_path):
+    made = tune_settings(data, tmp_path / "search", with_settings(config, {"training.layer_decay": 1.0}), trials=1)
+    assert "training.layer_decay" not in made.best.settings
+
+
 def test_trials_of_other_data_or_settings_are_refused(data, config, tmp_path):
     tune_settings(data, tmp_path / "search", config, trials=1)
     with pytest.raises(RunError, match="other data or settings"):
@@ -84,7 +120,7 @@ def test_of_equal_trials_the_earliest_is_the_best_and_pruned_ones_never_are(tmp_
     assert Tuned(tmp_path, "f1", 9, (*trials, Tried(4, {}, 99.0, "pruned"))).best.number == 2
 
 
-@pytest.mark.parametrize("budget", [{"minutes": 0}, {"trials": 0}])
+@pytest.mark.parametrize("budget", [{"minutes": 0}, {"minutes": float("nan")}, {"minutes": float("inf")}, {"trials": 0}])
 def test_no_time_and_no_trials_are_refused(budget, data, config, tmp_path):
     with pytest.raises(ConfigError, match="minutes"):
         tune_settings(data, tmp_path / "search", config, **budget)

@@ -168,9 +168,10 @@ def tuned(made: "Tuned") -> None:
     names = list(made.best.settings)
     for head in ("trial", "score", *(name.partition(".")[2].replace("_", " ") for name in names), ""):
         table.add_column(head, justify="right")
+    first = next(one for one in made.trials if one.state == "complete")
     ranked = sorted(made.trials, key=lambda one: (one.state != "complete", -(one.score or 0.0)))
     for one in ranked[:TRIALS_SHOWN]:
-        said = {"complete": "the recipe's" if one.number == 1 else "", "pruned": "given up"}.get(one.state, "failed")
+        said = {"complete": "the recipe's" if one is first else "", "pruned": "given up"}.get(one.state, "failed")
         score = "" if one.score is None else f"{one.score:.1f}"
         table.add_row(
             str(one.number), score, *(f"{one.settings[name]:.2g}" if name in one.settings else "" for name in names), said
@@ -243,7 +244,11 @@ def _before_and_after(made: "Trained") -> Any:
     from spantune.training.history import score_name
 
     before, after = made.facts.untuned_scores, made.facts.scores
-    table = Table(title=f"{len(made.held_out)} held-out records, percent", title_justify="left", box=None, pad_edge=False)
+    folds = made.facts.config.training.folds or 1
+    title = f"{len(made.held_out)} held-out records, percent"
+    if folds > 1:
+        title = f"{len(made.held_out)} records, each scored by one of {folds} models that did not see it, percent"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     for name in after:
         table.add_column(score_name(name), justify="right")

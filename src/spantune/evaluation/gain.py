@@ -27,14 +27,6 @@ class Gain:
     mean: float
     error: float
 
-    def at_least(self, errors: float) -> float:
-        """The gain less so many of its standard errors: what is left of it when luck is allowed for.
-
-        >>> Gain(4.0, 2.0).at_least(0.5)
-        3.0
-        """
-        return self.mean - errors * self.error
-
 
 def paired_gain(before: Sequence[Scored], after: Sequence[Scored]) -> Gain:
     """What each question gained, averaged. Paired, because questions differ far more from one another than models do.

@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 POWERS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5)
 DRAWS, SEED = 1000, 13
 LOW, HIGH = 5, 95  # percentiles of the range that is told
-WORTH = 1.0  # points that 200 labels should give to be worth a day's work
+FITTED = 3  # numbers of the law
+WORTH, PER = 1.0, 200  # points that so many labels should give to be worth a day's work
 FEWEST = 16  # records under which a training is mostly luck
 
 Advice = Literal["label more", "stop labelling", "retrieve or prompt instead"]
@@ -84,12 +85,17 @@ class LearningCurve:
 
     @cached_property
     def error(self) -> float:
-        """The standard error of the mean at one size, in points: pooled over the sizes, or from what the fit leaves over."""
+        """The standard error of the mean at one size, in points: pooled over the sizes, or from what the fit leaves over.
+
+        Infinite where neither can be known: one training of each size, and no more sizes than the fit has numbers.
+        """
         spreads = [(spread**2, len(self._by_size[size]) - 1) for size, spread in self.spreads.items() if spread is not None]
         freedom = sum(weight for _, weight in spreads)
         within = sum(square * weight for square, weight in spreads) / freedom if freedom else 0.0
         left = np.array(list(self.means.values())) - self.at(np.array(list(self.means), dtype=float))
-        beside = float((left**2).sum() / max(1, len(left) - 2))
+        if not freedom and len(left) <= FITTED:
+            return float("inf")
+        beside = float((left**2).sum() / max(1, len(left) - FITTED))
         seeds = float(np.mean([len(own) for own in self._by_size.values()]))
         return float(np.sqrt(max(within / seeds, beside)))
 
@@ -102,9 +108,14 @@ class LearningCurve:
         drawn = np.array([fit(sizes) for fit in self._redrawn])
         return np.percentile(drawn, LOW, axis=0), np.percentile(drawn, HIGH, axis=0)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the trainings say anything of more records: they are of two sizes or more, and their error can be told."""
+        return len(self.means) > 1 and np.isfinite(self.error).item()
+
     def estimate(self, more: int = 200) -> Estimate:
-        """What `more` records would give, by the fit. With one size only nothing is known, and the range is everything."""
-        if len(self.means) < 2:
+        """What `more` records would give, by the fit. Where nothing is known, the range is everything."""
+        if not self.is_known:
             return Estimate(more, float("nan"), float("-inf"), float("inf"))
         ends = np.array([self.largest, self.largest + more], dtype=float)
         gain = float(np.diff(self.at(ends))[0])
@@ -114,20 +125,23 @@ class LearningCurve:
     def advice(self, more: int = 200) -> tuple[Advice, str]:
         """What to do, and why, in plain words."""
         best, told = self.means[self.largest], f"{self.largest:,} records"
-        if self.untuned is not None and (self.largest < FEWEST or best - self.untuned <= self.error):
+        other = "Give the untuned model better passages, or prompt a large one, until there are more labels"
+        if self.untuned is not None and self.largest < FEWEST:
+            return "retrieve or prompt instead", f"what is learned from {told}, fewer than {FEWEST}, is mostly luck. {other}"
+        if not self.is_known:
+            return "label more", f"{told} and fewer say too little of more; measure more sizes, or more draws of each"
+        if self.untuned is not None and best - self.untuned <= self.error:
             return (
                 "retrieve or prompt instead",
                 f"with {told} the tuned model scores {best:.1f}, the untuned one {self.untuned:.1f}: that is no clear gain "
-                f"(standard error {self.error:.1f}). Give the untuned reader better passages, or prompt a large model, until "
-                "there are more labels",
+                f"(standard error {self.error:.1f}). {other}",
             )
         estimate = self.estimate(more)
-        if len(self.means) < 2:
-            return "label more", f"one size, {told}, says nothing about more of them; measure with smaller ones too"
         said = f"{more} more labels would give about {estimate.gain:.1f} points ({estimate.low:.1f} to {estimate.high:.1f})"
-        if estimate.gain >= WORTH:
+        worth = WORTH * more / PER
+        if estimate.gain >= worth:
             return "label more", said
-        doubt = "" if estimate.high < WORTH else ", though more than one is not ruled out"
+        doubt = "" if estimate.high < worth else f", though {worth:.1f} and more is not ruled out"
         return "stop labelling", said + doubt
 
     @cached_property

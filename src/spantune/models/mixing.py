@@ -54,5 +54,5 @@ def mix(model: Any, start: Weights, tuned: Weights, share: float) -> None:
     2.0
     """
     for name, one in model.named_parameters():
-        before, after = start.by_name[name], tuned.by_name[name]
+        before, after = (weights.by_name[name].to(one.device) for weights in (start, tuned))  # training may have moved it
         one.copy_(before if share == 0 else after if share == 1 else torch.lerp(before, after, share))

@@ -14,11 +14,10 @@ from spantune.errors import ConfigError, DataError, RunError
 from spantune.evaluation import LearningCurve, Point, doubling
 from spantune.models import has_new_head
 from spantune.road.curve_picture import save_curve
-from spantune.road.matching import task_of
 from spantune.road.outcome import Outcome, train_folds, train_once
 from spantune.road.profile import profile_of
 from spantune.road.scene import Loaded, Scene, load
-from spantune.road.sides import read_given
+from spantune.road.sides import check_folds, leaks_told, read_given
 from spantune.road.watch import Silent, Watch
 from spantune.runs.folder import written
 from spantune.training import choose
@@ -54,7 +53,7 @@ class Curve:
             "untuned": curve.untuned,
             "sizes": {str(size): {"mean": mean, "spread": curve.spreads[size]} for size, mean in curve.means.items()},
             "points": [asdict(point) for point in curve.points],
-            "estimate": asdict(curve.estimate(self.more)) if len(curve.means) > 1 else None,
+            "estimate": asdict(curve.estimate(self.more)) if curve.is_known else None,
             "advice": advice,
             "why": why,
         }
@@ -74,7 +73,8 @@ def learning_curve(
 ) -> Curve:
     """Train on 16, 32, 64, … records and on all of them, `seeds` times each with other draws; measure on one held-out side.
 
-    Every training goes by the recipe, as `train_run` does, with two folds where that takes more. `out` is a folder for the
+    Every training goes by the recipe, as `train_run` does, but with two folds where that takes more, and without looking at
+    general ability: what `keep.forget` would take back is not taken back here. `out` is a folder for the
     points, as JSON, and their picture; points that it holds of the same data and settings are not measured again.
 
     Raises the errors of `train_run`, `ConfigError` for sizes or seeds that cannot be, `RunError` for points of other data.
@@ -86,11 +86,15 @@ def learning_curve(
         parts = split(pool, held_out=config.held_out, seed=config.training.seed)
         pool, held_out = parts.train, parts.held_out
         watch.note(f"no --eval-data: {len(held_out)} of {len(given.labelled)} records held out, {parts.grouped_by}")
-    wanted = _sizes(sizes, seeds, len(pool))
+    wanted = _sizes(sizes, seeds, more, len(pool))
+    leaks_told(pool, held_out, watch)
+    loaded = load(pool, config, watch)
+    if (config.training.folds or 1) > 1:
+        check_folds(loaded, config, held_out_given=False)
     file = _File(folder / POINTS, config.model_dump(mode="json"), fingerprint(pool), fingerprint(held_out))
     started, points = file.read()
     if not started:
-        file.write(_untuned(pool, held_out, config, watch), points)
+        file.write(_untuned(loaded, pool, held_out, config), points)
     untuned, points = file.content()
     cells = [(size, seed) for size in wanted for seed in range(seeds)]
     done, total = 0, sum(size for size, _ in cells)
@@ -102,31 +106,30 @@ def learning_curve(
             watch.note(f"{size:,} records, draw {seed + 1}: {points[-1].score:.1f} in {points[-1].seconds:.0f} s")
         done += size
     watch.progress(STAGE, total, total)
-    curve = LearningCurve(
-        tuple(one for one in points if (one.records, one.seed) in cells), untuned, task_of(pool, config).headline
-    )
+    curve = LearningCurve(tuple(one for one in points if (one.records, one.seed) in cells), untuned, loaded.task.headline)
     with written(folder):
         save_curve(curve, more, folder / PICTURE)
     return Curve(folder, curve, len(held_out), more)
 
 
-def _sizes(sizes: Sequence[int], seeds: int, most: int) -> list[int]:
+def _sizes(sizes: Sequence[int], seeds: int, more: int, most: int) -> list[int]:
     """The sizes in order. Raises `ConfigError` for what cannot be drawn, all mistakes at once."""
     wrong = [str(size) for size in sizes if not FEWEST <= size <= most]
     mistakes = [f"the sizes {', '.join(wrong)}, of {most} records that are not held out"] if wrong else []
     mistakes += [f"{seeds} draws"] if seeds < 1 else []
+    mistakes += [f"{more} more labels"] if more < 1 else []
     mistakes += [f"{most} records that are not held out"] if most < FEWEST else []
     if mistakes:
         raise ConfigError(
             " and ".join(mistakes),
-            expected=f"sizes of {FEWEST} to {max(most, FEWEST)} records, and one draw of each or more",
+            expected=f"sizes of {FEWEST} to {max(most, FEWEST)} records, one draw of each or more, one more label or more",
             next_move="choose smaller sizes, or leave them away: 16, 32, 64, … and all",
         )
     return sorted(set(sizes)) or list(doubling(most))
 
 
 def _point(pool: Sequence[Any], held_out: Sequence[Any], size: int, seed: int, config: Config) -> Point:
-    """One training on a random draw, as `train_run` would do it, scored on the held-out records."""
+    """One training on a random draw, scored on the held-out records."""
     config = with_settings(config, {"training.seed": config.training.seed + seed, "keep.probe": False})
     drawn = tuple(random.Random(config.training.seed).sample(list(pool), size))
     began = time.perf_counter()
@@ -140,17 +143,20 @@ def _point(pool: Sequence[Any], held_out: Sequence[Any], size: int, seed: int, c
 def _trained(loaded: Loaded, drawn: Sequence[Any], config: Config) -> Outcome:
     count, seed = config.training.folds or 1, config.training.seed
     if count > 1:
-        return train_folds(loaded, folds(drawn, min(FOLDS, count), seed=seed), config, Silent())
+        try:
+            divided = folds(drawn, min(FOLDS, count), seed=seed)
+        except DataError:  # a draw from one document only
+            divided = folds(drawn, FOLDS, by="random", seed=seed)
+        return train_folds(loaded, divided, config, Silent())
     try:
         parts = split(drawn, held_out=config.held_out, seed=seed)
-    except DataError:  # a draw from one document only
+    except DataError:
         parts = split(drawn, held_out=config.held_out, by="random", seed=seed)
     return train_once(Scene.of(loaded, parts.train, parts.held_out, config, Silent()), None, resume=False)
 
 
-def _untuned(pool: Sequence[Any], held_out: Sequence[Any], config: Config, watch: Watch) -> float | None:
+def _untuned(loaded: Loaded, pool: Sequence[Any], held_out: Sequence[Any], config: Config) -> float | None:
     """What the model scores before training; `None` where its head is new. Its threshold is tuned on the pool."""
-    loaded = load(pool, config, watch)
     if has_new_head(loaded.model):
         return None
     scene = Scene.of(loaded, pool, pool, with_settings(config, {"keep.replay": 0.0}), Silent())

@@ -38,7 +38,7 @@ def save_curve(curve: LearningCurve, more: int, path: Path) -> Path:
         capsize=3,
         label="trained: mean and spread",
     )
-    if len(sizes) > 1:
+    if curve.is_known:
         line = np.geomspace(sizes[0], sizes[-1] + more, SMOOTH)
         low, high = curve.band(line)
         axes.plot(line, curve.at(line), "--", color=colour, linewidth=1, label=f"fit, as far as {more} more labels")
@@ -48,7 +48,7 @@ def save_curve(curve: LearningCurve, more: int, path: Path) -> Path:
     shown = [point.score for point in curve.points] + ([] if curve.untuned is None else [curve.untuned])
     axes.set_ylim(max(0.0, min(shown) - MARGIN), min(100.0, max(shown) + 2 * MARGIN))
     axes.set_xscale("log")
-    ticks = [*sizes, sizes[-1] + more] if len(sizes) > 1 else list(sizes)
+    ticks = [*sizes, sizes[-1] + more] if curve.is_known else list(sizes)
     axes.set_xticks(ticks, [f"{int(tick):,}" for tick in ticks], rotation=45)
     axes.minorticks_off()
     axes.set_xlabel("training records")

@@ -58,7 +58,7 @@ def divide(given: Given, loaded: Loaded, config: Config, watch: Watch) -> Divide
     """Training and held-out records, or folds. Raises `ConfigError` for folds where they make no sense."""
     count, seed = config.training.folds or 1, config.training.seed
     if count > 1:
-        _check_folds(given, loaded, config)
+        check_folds(loaded, config, held_out_given=bool(given.held_out))
         parts = folds(given.labelled, count, seed=seed)
         told = f"no --eval-data: {count} trainings, each without one part of the records; {parts[0].grouped_by}"
         watch.note(told)
@@ -70,7 +70,7 @@ def divide(given: Given, loaded: Loaded, config: Config, watch: Watch) -> Divide
         train, held_out = one.train, one.held_out
         told = f"no --eval-data: {len(held_out)} of {len(given.labelled)} records held out, {one.grouped_by}"
         watch.note(told)
-    leaks = _leaks(train, held_out, watch)
+    leaks = leaks_told(train, held_out, watch)
     _warn_of_new_labels(train, held_out, watch)
     return Divided(tuple(train), tuple(held_out), told, leaks)
 
@@ -82,7 +82,7 @@ def _labelled(data: Sequence[str | Path], read_as: ReadAs | None, watch: Watch) 
     return labelled_only(report.examples, data)
 
 
-def _check_folds(given: Given, loaded: Loaded, config: Config) -> None:
+def check_folds(loaded: Loaded, config: Config, *, held_out_given: bool) -> None:
     """Raise `ConfigError` where weights of several trainings cannot be averaged, or need not be."""
     method = config.training.method or METHOD
     found = (
@@ -93,7 +93,9 @@ def _check_folds(given: Given, loaded: Loaded, config: Config) -> None:
         else f"training.method = {method}"
         if not METHODS[method].merges
         else "--eval-data"
-        if given.held_out
+        if held_out_given
+        else "training.save_steps or training.report_to"
+        if config.training.save_steps is not None or config.training.report_to
         else None
     )
     if found is not None:
@@ -104,7 +106,7 @@ def _check_folds(given: Given, loaded: Loaded, config: Config) -> None:
         )
 
 
-def _leaks(train: Sequence[Record], held_out: Sequence[Record], watch: Watch) -> LeakReport:
+def leaks_told(train: Sequence[Record], held_out: Sequence[Record], watch: Watch) -> LeakReport:
     """What the training data knows of the held-out records: found before training, told before and after it."""
     with working(watch, "looking for leaks"):
         leaks = find_leaks(held_out, train)
@@ -116,8 +118,13 @@ def _leaks(train: Sequence[Record], held_out: Sequence[Record], watch: Watch) ->
     return leaks
 
 
+def labels_of(records: Sequence[Record]) -> set[str | None]:
+    """The labels of texts to classify; of questions, that they have none."""
+    return {getattr(record, "label", None) for record in records}
+
+
 def _warn_of_new_labels(train: Sequence[Any], held_out: Sequence[Any], watch: Watch) -> None:
-    known = {getattr(record, "label", None) for record in train}
+    known = labels_of(train)
     new = [record.label for record in held_out if getattr(record, "label", None) not in known]
     if new:
         watch.warn(

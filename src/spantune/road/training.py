@@ -21,7 +21,7 @@ from spantune.road.matching import without_touched
 from spantune.road.outcome import Outcome, train_folds, train_once
 from spantune.road.profile import profile_of
 from spantune.road.scene import Scene, load, tell_choices
-from spantune.road.sides import Divided, divide, read_given
+from spantune.road.sides import Divided, divide, labels_of, read_given
 from spantune.road.watch import Silent, Watch
 from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, read_facts, save_run
 from spantune.tasks import Measured, Task
@@ -83,6 +83,8 @@ def train_run(
         chosen = choose(config, profile)
         tell_choices(chosen.choices, watch)
         sides = divide(given, loaded, chosen.config, watch)
+        if loaded.task.name == "classify" and labels_of(sides.train) != labels_of(given.labelled):
+            loaded = load(sides.train, config, watch)  # a head for labels that are held out alone could not learn them
         _same_as_before(checkpoints, config, sides.train, sides.held_out, resume=resume)
         if sides.parts:
             outcome = train_folds(loaded, sides.parts, chosen.config, watch)

@@ -1,5 +1,6 @@
 """`tune_settings`: a search for the settings that suit some data, within a time budget."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ class Tuned:
             "held_out": self.held_out,
             "settings": dict(self.best.settings),
             "score": self.best.score,
-            "recipe_score": self.trials[0].score,
+            "recipe_score": next(one.score for one in self.trials if one.state == "complete"),
             "trials": [
                 {"number": one.number, "settings": dict(one.settings), "score": one.score, "state": one.state}
                 for one in self.trials
@@ -127,12 +128,12 @@ def tune_settings(
     given = read_given(data, eval_data, config, read_as, watch)
     loaded = load(given.labelled, config, watch)
     profile = profile_of(given.labelled, loaded, config, held_out_given=True)
-    chosen = choose(config, profile).config
+    chosen = with_settings(choose(config, profile).config, {"training.folds": 1})  # one training is compared with another
     sides = divide(given, loaded, chosen, watch)
     space = _space(config, loaded)
     usual = _usual(chosen, loaded, round(profile.windows * len(sides.train)))
     study = _study(optuna, folder, config, sides)
-    if not study.trials:
+    if not any(trial.state.name == "COMPLETE" for trial in study.trials):
         study.enqueue_trial({name: usual[name] for name in space})
     began = time.monotonic()
     seconds = max(1, round(60 * minutes))
@@ -147,12 +148,20 @@ def tune_settings(
         history = scene.fit(None).history
         return float(history.best.scores[history.headline]) if history.best is not None else 0.0
 
-    study.optimize(objective, n_trials=trials, timeout=60 * minutes, callbacks=[lambda _, trial: watch.note(_told(trial))])
+    def so_far() -> Tuned:
+        tuned = Tuned(folder / BEST, loaded.task.headline, len(sides.held_out), tuple(map(_tried, study.trials)))
+        if any(one.state == "complete" for one in tuned.trials):
+            with written(folder):
+                write_text(folder / BEST, _as_yaml(tuned, config))
+        return tuned
+
+    def ended(_: Any, trial: Any) -> None:
+        watch.note(_told(trial))
+        so_far()  # now, since nobody knows whether the next trial will end
+
+    study.optimize(objective, n_trials=trials, timeout=60 * minutes, callbacks=[ended])
     watch.progress(STAGE, seconds, seconds)
-    tuned = Tuned(folder / BEST, loaded.task.headline, len(sides.held_out), tuple(map(_tried, study.trials)))
-    with written(folder):
-        write_text(folder / BEST, _as_yaml(tuned))
-    return tuned
+    return so_far()
 
 
 class _Pruning(Hushed):
@@ -171,7 +180,7 @@ class _Pruning(Hushed):
 
 
 def _check_budget(minutes: float, trials: int | None) -> None:
-    if minutes <= 0 or (trials is not None and trials < 1):
+    if not 0 < minutes < math.inf or (trials is not None and trials < 1):
         raise ConfigError(
             f"{minutes:g} minutes" + ("" if trials is None else f" and {trials} trials"),
             expected="a time budget above 0, and one trial or more",
@@ -204,9 +213,9 @@ def _space(config: Config, loaded: Loaded) -> dict[str, Row]:
 
 
 def _is_open(config: Config, name: str) -> bool:
-    """Whether a setting is as it is when nobody sets it."""
+    """Whether nobody set it: neither to a value of their own nor to the default."""
     section, _, key = name.partition(".")
-    return bool(getattr(getattr(config, section), key) == getattr(getattr(Config(), section), key))
+    return key not in getattr(config, section).model_fields_set or getattr(getattr(config, section), key) is None
 
 
 def _usual(chosen: Config, loaded: Loaded, windows: int) -> dict[str, Any]:
@@ -269,13 +278,11 @@ def _in_words(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value:.2g}" for name, value in settings.items())
 
 
-def _as_yaml(tuned: Tuned) -> str:
-    """Settings that `spantune train --config` takes, and what they scored."""
-    tree: dict[str, dict[str, Any]] = {}
-    for name, value in tuned.best.settings.items():
+def _as_yaml(tuned: Tuned, config: Config) -> str:
+    """What `spantune train --config` takes to train as the best trial did: what was set, what was found, no folds."""
+    tree: dict[str, Any] = config.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    for name, value in {**tuned.best.settings, "training.folds": 1}.items():
         section, _, key = name.partition(".")
         tree.setdefault(section, {})[key] = float(f"{value:.3g}") if isinstance(value, float) else value
-    score = (
-        f"# {tuned.headline} {tuned.best.score:.1f} on {tuned.held_out} held-out records, {tuned.warning.partition(':')[0]}\n"
-    )
+    score = f"# {tuned.headline} {tuned.best.score:.1f}, {tuned.warning.partition(':')[0]}\n"
     return score + yaml.safe_dump(tree, sort_keys=False)

@@ -30,7 +30,8 @@ class CardFacts:
     nested, as `Config.model_dump()` gives it. Scores are percent by key, of the held-out data; `untuned_scores` are
     those of the same model before fine-tuning, `None` where they were not measured. `picture` is the file name of the
     training curves in the same folder. `touched` counts held-out records that the training data knows; `without_touched`
-    are the scores of the others.
+    are the scores of the others. With `folds` above 1 every record was trained on, and measured by a model that did not see
+    it; `share` is how much of the weights is tuned, the rest is the base model's.
     """
 
     name: str
@@ -50,6 +51,8 @@ class CardFacts:
     picture: str | None = None
     touched: int = 0
     without_touched: Mapping[str, float] | None = None
+    folds: int = 1
+    share: float = 1.0
 
 
 def model_card(card: CardFacts) -> str:
@@ -212,7 +215,13 @@ def _scores(card: CardFacts) -> str:
     if untuned:
         head = ["score, percent", "before fine-tuning", "this model", "change"]
         rows = [[score_name(key), *_compare(untuned.get(key), value)] for key, value in tuned.items()]
-    return f"## Scores\n\nOn {card.held_out_count:,} held-out {TASKS[card.task].records}:\n\n{_table(head, rows)}"
+    measured = f"On {card.held_out_count:,} held-out {TASKS[card.task].records}:"
+    if card.folds > 1:
+        measured = (
+            f"On all {card.held_out_count:,} {TASKS[card.task].records}, each answered by one of {card.folds} models that did "
+            "not see it. This model is their average, which saw them all:"
+        )
+    return f"## Scores\n\n{measured}\n\n{_table(head, rows)}"
 
 
 def _compare(before: float | None, after: float) -> tuple[str, str, str]:
@@ -223,7 +232,10 @@ def _compare(before: float | None, after: float) -> tuple[str, str, str]:
 
 def _training(card: CardFacts) -> str:
     names = ", ".join(map(_text, card.data_names)) or "unnamed"
-    counts = [["data", names], ["trained on", f"{card.train_count:,}"], ["held out", f"{card.held_out_count:,}"]]
+    held_out = f"{card.held_out_count:,}" + (f", each once, in {card.folds} trainings" if card.folds > 1 else "")
+    counts = [["data", names], ["trained on", f"{card.train_count:,}"], ["held out", held_out]]
+    if card.share < 1:
+        counts.append(["weights", f"{card.share:.0%} tuned, the rest as before"])
     prints = [[f"fingerprint of {_text(what)}", _code(value)] for what, value in card.data_fingerprints.items()]
     return f"## How it was trained\n\n{_table(['', ''], [*counts, *prints, ['seed', str(card.seed)]])}"
 
@@ -263,12 +275,22 @@ def _limits(card: CardFacts) -> str:
     shared = (
         "The scores are on held-out documents of the same collection as the training data. Other documents, other "
         "kinds of questions or another language can do worse; measure on your own with `spantune evaluate`.",
-        "The best epoch, and the threshold for 'no answer' where there is one, were chosen on these same held-out documents: "
-        "their scores are a little better for it than those of new documents will be.",
+        f"{_chosen(card)} on these same held-out documents: their scores are a little better for it than those of new "
+        "documents will be.",
         "The licence of this model follows from those of its base model and its training data.",
     )
     limits = (*_touched(card), *TASKS[card.task].limits, *shared)
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits)
+
+
+def _chosen(card: CardFacts) -> str:
+    """What was chosen by looking at the held-out records."""
+    best = "" if card.folds > 1 else "the best epoch, "
+    mixed = "the share of tuned weights, " if card.share < 1 else ""
+    chosen = f"{best}{mixed}and the threshold for 'no answer' where there is one, were chosen"
+    return (
+        (chosen[0].upper() + chosen[1:]) if best or mixed else "The threshold for 'no answer', where there is one, was chosen"
+    )
 
 
 def _touched(card: CardFacts) -> tuple[str, ...]:

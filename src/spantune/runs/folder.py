@@ -239,5 +239,7 @@ def _card(name: str, facts: RunFacts, history: History, provenance: Provenance) 
             picture=CURVES,
             touched=provenance.touched,
             without_touched=provenance.without_touched,
+            folds=facts.config.training.folds or 1,
+            share=facts.share,
         )
     )

@@ -1,6 +1,6 @@
 """In: a configuration and what the data and the model are like. Out: the settings that were left open, chosen, with reasons.
 
-What a reason says was measured on sets of questions that no benchmark of ours uses (docs/methods.md). Does not know: records,
+What a reason says was measured on sets of questions that no benchmark of ours uses (docs/recipes.md). Does not know: records,
 models, how training runs.
 """
 
