@@ -48,7 +48,8 @@ def main() -> None:
             sys.exit(f"{PAGE} says something else than {RESULTS}: run python benchmarks/quality_table.py")
         return
     PAGE.write_text(made, encoding="utf-8")
-    draw(cells_of(rows), PICTURE)
+    if rows:
+        draw(cells_of(rows), PICTURE)
 
 
 def rendered(rows: Sequence[Row]) -> str:
@@ -70,7 +71,8 @@ def rendered(rows: Sequence[Row]) -> str:
             f"{f1[READER]:.1f} | **{f1[OURS]:.1f}** | {f1[OURS] - f1[READER]:+.1f} | {start['general_f1']:.1f} | "
             f"{general[READER]:.1f} | **{general[OURS]:.1f}** | {_mean(ways[OURS], 'seconds'):.0f} |"
         )
-    return "\n".join([*lines, "", *(f"- {said}" for said in summary(cells))]) + "\n"
+    picture = f"![F1 by the number of questions]({PICTURE.name})"
+    return "\n".join([*lines, "", *(f"- {said}" for said in summary(cells)), "", picture]) + "\n"
 
 
 def summary(cells: Cells) -> list[str]:

@@ -6,8 +6,7 @@ settings) is brought to one line and escaped, so that no name can break the YAML
 
 import math
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from urllib.parse import quote
 import yaml
 
 from spantune.embedded import EMBEDDED
+from spantune.runs.markdown import as_code, as_setting, as_table, as_text, flattened, one_line
 from spantune.training.curves import BEST_MARK, columns
 from spantune.training.history import History, score_name
 
@@ -83,11 +83,11 @@ def front_matter(card: CardFacts) -> dict[str, Any]:
     """
     task = TASKS[card.task]
     metrics = [{"type": key, "value": round(value, 4), "name": score_name(key)} for key, value in _finite(card.scores).items()]
-    data = {"name": _one_line(", ".join(card.data_names)) or "unnamed", "type": "custom", "split": "held-out"}
+    data = {"name": one_line(", ".join(card.data_names)) or "unnamed", "type": "custom", "split": "held-out"}
     result = {"task": {"type": task.pipeline, "name": task.title}, "dataset": data, "metrics": metrics}
     hub_id = _hub_id(card)
     base = {"base_model": hub_id} if hub_id else {}
-    index = [{"name": _one_line(card.name) or "unnamed", "results": [result]}]
+    index = [{"name": one_line(card.name) or "unnamed", "results": [result]}]
     measured = {"metrics": [metric["type"] for metric in metrics], "model-index": index} if metrics else {}
     return {
         "library_name": "transformers",
@@ -199,8 +199,8 @@ def _what(card: CardFacts) -> str:
     if card.base_model == EMBEDDED and card.task == "answer":
         base = f"spantune's embedded reader, under CC BY-SA 4.0, on {base}"
     return (
-        f"# {_text(card.name) or 'unnamed'}\n\n"
-        f"{task.title}: this model {task.what}. It is {_text(base)}, fine-tuned with spantune on "
+        f"# {as_text(card.name) or 'unnamed'}\n\n"
+        f"{task.title}: this model {task.what}. It is {as_text(base)}, fine-tuned with spantune on "
         f"{card.train_count:,} {task.records}."
     )
 
@@ -221,7 +221,7 @@ def _scores(card: CardFacts) -> str:
             f"On all {card.held_out_count:,} {TASKS[card.task].records}, each answered by one of {card.folds} models that did "
             "not see it. This model is their average, which saw them all:"
         )
-    return f"## Scores\n\n{measured}\n\n{_table(head, rows)}"
+    return f"## Scores\n\n{measured}\n\n{as_table(head, rows)}"
 
 
 def _compare(before: float | None, after: float) -> tuple[str, str, str]:
@@ -231,36 +231,36 @@ def _compare(before: float | None, after: float) -> tuple[str, str, str]:
 
 
 def _training(card: CardFacts) -> str:
-    names = ", ".join(map(_text, card.data_names)) or "unnamed"
+    names = ", ".join(map(as_text, card.data_names)) or "unnamed"
     held_out = f"{card.held_out_count:,}" + (f", each once, in {card.folds} trainings" if card.folds > 1 else "")
     counts = [["data", names], ["trained on", f"{card.train_count:,}"], ["held out", held_out]]
     if card.share < 1:
         counts.append(["weights", f"{card.share:.0%} tuned, the rest as before"])
-    prints = [[f"fingerprint of {_text(what)}", _code(value)] for what, value in card.data_fingerprints.items()]
-    return f"## How it was trained\n\n{_table(['', ''], [*counts, *prints, ['seed', str(card.seed)]])}"
+    prints = [[f"fingerprint of {as_text(what)}", as_code(value)] for what, value in card.data_fingerprints.items()]
+    return f"## How it was trained\n\n{as_table(['', ''], [*counts, *prints, ['seed', str(card.seed)]])}"
 
 
 def _settings(card: CardFacts) -> str:
-    rows = [[_code(key), _code(_value(value))] for key, value in _flatten(card.config).items()]
-    return f"### Settings\n\n{_table(['setting', 'value'], rows)}" if rows else ""
+    rows = [[as_code(key), as_code(as_setting(value))] for key, value in flattened(card.config).items()]
+    return f"### Settings\n\n{as_table(['setting', 'value'], rows)}" if rows else ""
 
 
 def _trace(card: CardFacts) -> str:
     if card.history is None or not card.history.epochs:
         return ""
-    shown = columns(card.history)
-    head = [*(" ".join(column.head.split()) for column in shown), "observation"]
-    rows = [[*(_text(column.cell(epoch)) for column in shown), _text(epoch.observation)] for epoch in card.history.epochs]
+    every = columns(card.history)
+    head = [*(" ".join(column.head.split()) for column in every), "observation"]
+    rows = [[*(as_text(column.cell(epoch)) for column in every), as_text(epoch.observation)] for epoch in card.history.epochs]
     best = card.history.best_epoch
-    kept = f"\n\n{_text(BEST_MARK)} The weights of epoch {best} are the ones in this folder." if best else ""
-    curves = f"\n\n![Training curves]({quote(_one_line(card.picture))})" if card.picture else ""
-    return f"### Training trace\n\n{_table(head, rows)}{kept}{curves}"
+    kept = f"\n\n{as_text(BEST_MARK)} The weights of epoch {best} are the ones in this folder." if best else ""
+    curves = f"\n\n![Training curves]({quote(one_line(card.picture))})" if card.picture else ""
+    return f"### Training trace\n\n{as_table(head, rows)}{kept}{curves}"
 
 
 def _use(card: CardFacts) -> str:
     """`RUN` stands for the folder, so that no name has to be quoted for three languages at once."""
     task = TASKS[card.task]
-    length = _flatten(card.config).get("windows.length")
+    length = flattened(card.config).get("windows.length")
     plain = task.plain.replace("{length}", str(length if isinstance(length, int) else 384))
     blocks = [
         "## How to use it\n\n`RUN` is this folder.",
@@ -306,8 +306,8 @@ def _touched(card: CardFacts) -> tuple[str, ...]:
 
 
 def _versions(card: CardFacts) -> str:
-    rows = [[_code(package), _code(version)] for package, version in card.versions.items()]
-    return f"## Versions\n\n{_table(['package', 'version'], rows)}" if rows else ""
+    rows = [[as_code(package), as_code(version)] for package, version in card.versions.items()]
+    return f"## Versions\n\n{as_table(['package', 'version'], rows)}" if rows else ""
 
 
 SECTIONS: tuple[Callable[[CardFacts], str], ...] = (
@@ -322,13 +322,9 @@ SECTIONS: tuple[Callable[[CardFacts], str], ...] = (
 )
 
 
-# -- values made safe --------------------------------------------------------------------------------------------------
-
-LONGEST_VALUE = 200  # characters; a longer name or setting says no more and makes the page unreadable
 # Hub ids: one or two parts of letters, digits, '-', '_' and '.', none of which starts with '-' or '.'.
 HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
 HUB_IDS = dict.fromkeys((EMBEDDED, "embedded-encoder"), "sentence-transformers/all-MiniLM-L6-v2")
-MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$>])")
 
 
 def _hub_id(card: CardFacts) -> str | None:
@@ -339,73 +335,3 @@ def _hub_id(card: CardFacts) -> str | None:
 
 def _finite(scores: Mapping[str, float]) -> dict[str, float]:
     return {key: float(value) for key, value in scores.items() if math.isfinite(value)}
-
-
-def _one_line(value: str) -> str:
-    r"""`value` on one line, without control characters and halves of surrogate pairs, and not endless.
-
-    >>> _one_line("a\n---\nb\x00\t c")
-    'a --- b c'
-    """
-    kept = "".join(
-        character if unicodedata.category(character) not in {"Cc", "Cs"} else " " for character in value[: 10 * LONGEST_VALUE]
-    )
-    line = " ".join(kept.split())
-    return line if len(line) <= LONGEST_VALUE else line[: LONGEST_VALUE - 1] + "…"
-
-
-def _text(value: str) -> str:
-    r"""`value` as Markdown text that shows it and does nothing else: no emphasis, link, table cell or HTML.
-
-    >>> print(_text("my_model | <b>[x](y)</b>"))
-    my\_model \| &lt;b\>\[x\]\(y\)&lt;/b\>
-    """
-    return MARKDOWN.sub(r"\\\1", _one_line(value).replace("&", "&amp;").replace("<", "&lt;"))
-
-
-def _code(value: str) -> str:
-    r"""`value` as a Markdown code span that is safe in a table.
-
-    >>> print(_code("a`b|c"), _code("windows.length"))
-    `a'b\|c` `windows.length`
-    """
-    line = _one_line(value).replace("`", "'").replace("|", r"\|")
-    return f"`{line}`" if line else ""
-
-
-def _value(value: Any) -> str:
-    """A setting as the YAML of a configuration file spells it.
-
-    >>> _value(None), _value(True), _value(3e-4), _value(())
-    ('null', 'true', '0.0003', '[]')
-    """
-    plain = {True: "true", False: "false", None: "null"}
-    if value is None or isinstance(value, bool):
-        return plain[value]
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_value, value))}]"
-    return str(value)
-
-
-def _flatten(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested settings under their dotted keys; already dotted ones stay as they are.
-
-    >>> _flatten({"task": "answer", "windows": {"length": 384, "stride": 128}})
-    {'task': 'answer', 'windows.length': 384, 'windows.stride': 128}
-    """
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flatten(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
-    return flat
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; the cells must be safe already.
-
-    >>> print(_table(["score", "value"], [["F1", "71.25"]]))
-    | score | value |
-    |---|---|
-    | F1 | 71.25 |
-    """
-    rule = "|" + "---|" * len(head)
-    return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)])

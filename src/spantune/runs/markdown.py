@@ -1,0 +1,79 @@
+"""In: names, settings and numbers from outside. Out: Markdown that shows them and does nothing else. Does not know: cards."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+LONGEST_VALUE = 200  # characters; a longer name or setting says no more and makes the page unreadable
+MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$>])")
+
+
+def one_line(value: str) -> str:
+    r"""`value` on one line, without control characters and halves of surrogate pairs, and not endless.
+
+    >>> one_line("a\n---\nb\x00\t c")
+    'a --- b c'
+    """
+    kept = "".join(
+        character if unicodedata.category(character) not in {"Cc", "Cs"} else " " for character in value[: 10 * LONGEST_VALUE]
+    )
+    line = " ".join(kept.split())
+    return line if len(line) <= LONGEST_VALUE else line[: LONGEST_VALUE - 1] + "…"
+
+
+def as_text(value: str) -> str:
+    r"""`value` as Markdown text that shows it and does nothing else: no emphasis, link, table cell or HTML.
+
+    >>> print(as_text("my_model | <b>[x](y)</b>"))
+    my\_model \| &lt;b\>\[x\]\(y\)&lt;/b\>
+    """
+    return MARKDOWN.sub(r"\\\1", one_line(value).replace("&", "&amp;").replace("<", "&lt;"))
+
+
+def as_code(value: str) -> str:
+    r"""`value` as a Markdown code span that is safe in a table.
+
+    >>> print(as_code("a`b|c"), as_code("windows.length"))
+    `a'b\|c` `windows.length`
+    """
+    line = one_line(value).replace("`", "'").replace("|", r"\|")
+    return f"`{line}`" if line else ""
+
+
+def as_setting(value: Any) -> str:
+    """A setting as the YAML of a configuration file spells it.
+
+    >>> as_setting(None), as_setting(True), as_setting(3e-4), as_setting(())
+    ('null', 'true', '0.0003', '[]')
+    """
+    plain = {True: "true", False: "false", None: "null"}
+    if value is None or isinstance(value, bool):
+        return plain[value]
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(as_setting, value))}]"
+    return str(value)
+
+
+def flattened(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested settings under their dotted keys; already dotted ones stay as they are.
+
+    >>> flattened({"task": "answer", "windows": {"length": 384, "stride": 128}})
+    {'task': 'answer', 'windows.length': 384, 'windows.stride': 128}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= flattened(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return flat
+
+
+def as_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; the cells must be safe already.
+
+    >>> print(as_table(["score", "value"], [["F1", "71.25"]]))
+    | score | value |
+    |---|---|
+    | F1 | 71.25 |
+    """
+    rule = "|" + "---|" * len(head)
+    return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)])
