@@ -10,7 +10,6 @@ docs/methods.md. `--table` writes the table alone. Does not know: how methods wo
 
 import argparse
 import json
-import random
 import sys
 import tempfile
 import time
@@ -18,9 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spantune import Example, Reader, check, load_config, read_examples, score_answers, split, train_run, write_examples
+from quality import Sides, general_f1
+from table import quoted
+
+from spantune import Example, Reader, load_config, score_answers, train_run, write_examples
 from spantune.config import TrainingConfig
-from spantune.data.general import probe
 from spantune.models import has_new_head, load_reader
 from spantune.models.methods import METHODS, prepare
 
@@ -45,8 +46,7 @@ def main() -> None:
         if given.data is None:
             parser.error("a file of questions is needed, or --table")
         _measure(given, rows)
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(text.partition(BEGIN)[0] + BEGIN + "\n" + rendered(rows) + END + text.partition(END)[2], encoding="utf-8")
+    PAGE.write_text(quoted(PAGE.read_text(encoding="utf-8"), rendered(rows), BEGIN, END), encoding="utf-8")
 
 
 def rendered(rows: Sequence[dict[str, Any]]) -> str:
@@ -62,12 +62,7 @@ def rendered(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _measure(given: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
-    records = [one for one in check(read_examples(given.data)).examples if isinstance(one, Example)]
-    parts = split(records, held_out=0.3, seed=SEED)
-    pool, test = list(parts.train), list(parts.held_out)
-    draw = random.Random(SEED)
-    draw.shuffle(pool)
-    draw.shuffle(test)
+    sides = Sides.of(given.data, SEED, TEST_QUESTIONS)
     for method in given.methods:
         key = {
             "start": given.start,
@@ -78,7 +73,7 @@ def _measure(given: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
         }
         if any(all(row[name] == value for name, value in key.items()) for row in rows):
             continue
-        rows.append({**key, **measured(method, given, pool[: given.questions], test[:TEST_QUESTIONS])})
+        rows.append({**key, **measured(method, given, sides.pool[: given.questions], sides.test)})
         RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
 
@@ -103,14 +98,13 @@ def measured(method: str, given: argparse.Namespace, drawn: Sequence[Example], t
     model = load_reader(given.start)
     answers_before = not has_new_head(model)
     scores = score_answers(test, reader.answer_many(test))
-    general = [one for one in probe() if not one.is_impossible] if answers_before else []
     return {
         "questions": len(drawn),
         "test": len(test),
         "trained": prepare(model, TrainingConfig.model_validate({"method": method})).share,
         "exact_match": round(scores.exact_match, 2),
         "f1": round(scores.f1, 2),
-        "general_f1": round(score_answers(general, reader.answer_many(general)).f1, 2) if general else None,
+        "general_f1": general_f1(reader) if answers_before else None,
         "seconds": round(seconds, 1),
     }
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from table import quoted
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "quality.jsonl"
@@ -41,8 +42,7 @@ def main() -> None:
     given = parser.parse_args()
     rows = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()] if RESULTS.is_file() else []
     text = PAGE.read_text(encoding="utf-8")
-    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    made = f"{before}{BEGIN}\n{rendered(rows) if rows else NOTHING}{END}{after}"
+    made = quoted(text, rendered(rows) if rows else NOTHING, BEGIN, END)
     if given.check:
         if made != text:
             sys.exit(f"{PAGE} says something else than {RESULTS}: run python benchmarks/quality_table.py")

@@ -142,7 +142,7 @@ LINES: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
 }
 
 
-def quoted(page: str, table: str) -> str:
+def quoted(page: str, table: str, begin: str = BEGIN, end: str = END) -> str:
     r"""The page with the table between its markers; a page without them stays as it is.
 
     >>> print(quoted(f"Fast:\n{BEGIN}\nold\n{END}\nEnd.", "new"))
@@ -152,9 +152,9 @@ def quoted(page: str, table: str) -> str:
     <!-- bench: end -->
     End.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table.strip()}\n{END}{after}" if begin and end else page
+    before, begins, rest = page.partition(begin)
+    _, ends, after = rest.partition(end)
+    return f"{before}{begin}\n{table.strip()}\n{end}{after}" if begins and ends else page
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """`spantune curve`: what more labels would give."""
 
-from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -17,19 +16,14 @@ NAME = "curve"
 def command(
     data: options.Data,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the points and their picture.")],
-    eval_data: Annotated[
-        list[str] | None,
-        typer.Option("--eval-data", metavar="DATA", help="Held-out data; without it documents are held out. Repeatable."),
-    ] = None,
+    eval_data: options.EvalData = None,
     sizes: Annotated[
         str | None, typer.Option("--sizes", metavar="N,…", help="Records to train on; without it 16, 32, 64, … and all.")
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Trainings of each size, on other draws.")] = 3,
     more: Annotated[int, typer.Option("--more", help="Labels whose worth is estimated.")] = 200,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME", help="'embedded' (default), a model folder, or a Hub name.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as YAML.")] = None,
+    model: options.Model = None,
+    config: options.ConfigFile = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting, as in spantune train. Repeatable.")
     ] = None,
@@ -46,12 +40,11 @@ def command(
     Many trainings: minutes to an hour. What is in FOLDER is not measured again, so an interrupted
     curve goes on where it stopped, and --sizes 16,64 first and all sizes later costs nothing twice.
     """
-    overrides = [*(settings or ()), *([f"model.name={dumps(model)}"] if model else ())]
     with Terminal(quiet=json) as watch:
         made = spantune.learning_curve(
             data,
             out,
-            spantune.load_config(config, overrides),
+            options.config(config, settings, {"model.name": model}),
             eval_data=eval_data or (),
             sizes=_numbers(sizes),
             seeds=seeds,

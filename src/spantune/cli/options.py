@@ -1,15 +1,27 @@
 """The arguments that several commands share, defined once so that they read the same everywhere."""
 
+from collections.abc import Iterable, Mapping
+from json import dumps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from spantune.config import Config
     from spantune.data import ReadAs
 
 Data = Annotated[
     list[str], typer.Argument(metavar="DATA…", help="JSON(L), CSV, TSV, Parquet, Excel or TXT, also .gz; hub:owner/name.")
 ]
+EvalData = Annotated[
+    list[str] | None,
+    typer.Option("--eval-data", metavar="DATA", help="Held-out data; without it documents are held out. Repeatable."),
+]
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="'embedded' (default), a model folder, or a Hub name.")
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as YAML.")]
 AlwaysAnswer = Annotated[bool, typer.Option("--always-answer", help="Give the best span even where 'no answer' scores higher.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a finished run, or the word embedded.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines; progress goes to standard error.")]
@@ -31,3 +43,11 @@ def read_as(shape: str | None, columns: str | None, encoding: str | None) -> "Re
     from spantune.data import ReadAs, parse_columns
 
     return ReadAs(shape, parse_columns(columns) if columns is not None else {}, encoding)
+
+
+def config(file: Path | None, settings: Iterable[str] | None, named: Mapping[str, str | None]) -> "Config":
+    """The settings of a file, of --set, and those with an option of their own, which win. Raises `ConfigError`."""
+    import spantune
+
+    own = (f"{key}={dumps(value)}" for key, value in named.items() if value)
+    return spantune.load_config(file, [*(settings or ()), *own])

@@ -137,13 +137,11 @@ def trained(made: "Trained", *, next_move: bool = True) -> None:
 
 def curve(made: "Curve") -> None:
     """The mean and spread at each size, then what more labels would give."""
-    from rich.table import Table
-
     from spantune.training.history import score_name
 
     found = made.curve
     title = f"{score_name(found.headline)} on {made.held_out} held-out records, percent"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = _plain_table(title)
     for head in ("records", "mean", "spread", "trainings"):
         table.add_column(head, justify="right")
     if found.untuned is not None:
@@ -159,12 +157,10 @@ def curve(made: "Curve") -> None:
 
 def tuned(made: "Tuned") -> None:
     """The trials, best first, and what to do with the settings."""
-    from rich.table import Table
-
     from spantune.training.history import score_name
 
     title = f"{score_name(made.headline)} on {made.held_out} held-out records, percent"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = _plain_table(title)
     names = list(made.best.settings)
     for head in ("trial", "score", *(name.partition(".")[2].replace("_", " ") for name in names), ""):
         table.add_column(head, justify="right")
@@ -238,9 +234,14 @@ def traced(trace: "Trace") -> None:
     line(trace_text(trace, width=console_for().width, encoding=sys.stdout.encoding))
 
 
-def _before_and_after(made: "Trained") -> Any:
+def _plain_table(title: str) -> Any:
+    """A table without lines, its title at the left."""
     from rich.table import Table
 
+    return Table(title=title, title_justify="left", box=None, pad_edge=False)
+
+
+def _before_and_after(made: "Trained") -> Any:
     from spantune.training.history import score_name
 
     before, after = made.facts.untuned_scores, made.facts.scores
@@ -248,7 +249,7 @@ def _before_and_after(made: "Trained") -> Any:
     title = f"{len(made.held_out)} held-out records, percent"
     if folds > 1:
         title = f"{len(made.held_out)} records, each scored by one of {folds} models that did not see it, percent"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = _plain_table(title)
     table.add_column("")
     for name in after:
         table.add_column(score_name(name), justify="right")

@@ -1,6 +1,5 @@
 """`spantune train`: fine-tune a model on data, and measure it on held-out documents."""
 
-from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -16,18 +15,13 @@ NAME = "train"
 def command(
     data: options.Data,
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the new run.")],
-    eval_data: Annotated[
-        list[str] | None,
-        typer.Option("--eval-data", metavar="DATA", help="Held-out data; without it documents are held out. Repeatable."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME", help="'embedded' (default), a model folder, or a Hub name.")
-    ] = None,
+    eval_data: options.EvalData = None,
+    model: options.Model = None,
     recipe: Annotated[
         str | None,
         typer.Option("--recipe", metavar="NAME", help="Who chooses what you leave open: 'auto' (default) or 'plain'."),
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as YAML.")] = None,
+    config: options.ConfigFile = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="One setting; overrides the file. Repeatable. See --list-settings."),
@@ -53,13 +47,11 @@ def command(
     …
     The run is in run. Next: spantune ask run "…" --context-file FILE
     """
-    named = {"model.name": model, "recipe": recipe}
-    overrides = [*(settings or ()), *(f"{key}={dumps(value)}" for key, value in named.items() if value)]
     with Terminal(quiet=json) as watch:
         trained = spantune.train_run(
             data,
             out,
-            spantune.load_config(config, overrides),
+            options.config(config, settings, {"model.name": model, "recipe": recipe}),
             eval_data=eval_data or (),
             resume=resume,
             read_as=options.read_as(shape, columns, encoding),

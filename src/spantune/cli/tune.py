@@ -1,6 +1,5 @@
 """`spantune tune`: a search for better settings."""
 
-from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -18,14 +17,9 @@ def command(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the trials and the best settings.")],
     minutes: Annotated[float, typer.Option("--minutes", help="When to stop.")] = 30.0,
     trials: Annotated[int | None, typer.Option("--trials", help="Stop after so many trials, if that is earlier.")] = None,
-    eval_data: Annotated[
-        list[str] | None,
-        typer.Option("--eval-data", metavar="DATA", help="Held-out data; without it documents are held out. Repeatable."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME", help="'embedded' (default), a model folder, or a Hub name.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as YAML.")] = None,
+    eval_data: options.EvalData = None,
+    model: options.Model = None,
+    config: options.ConfigFile = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="One setting, which is not searched then. Repeatable."),
@@ -44,12 +38,11 @@ def command(
     Trials that do badly are given up early. The same command again goes on with the search.
     Needs Optuna: pip install 'spantune[tune]'.
     """
-    overrides = [*(settings or ()), *([f"model.name={dumps(model)}"] if model else ())]
     with Terminal(quiet=json) as watch:
         made = spantune.tune_settings(
             data,
             out,
-            spantune.load_config(config, overrides),
+            options.config(config, settings, {"model.name": model}),
             eval_data=eval_data or (),
             minutes=minutes,
             trials=trials,

@@ -92,7 +92,8 @@ class LearningCurve:
         spreads = [(spread**2, len(self._by_size[size]) - 1) for size, spread in self.spreads.items() if spread is not None]
         freedom = sum(weight for _, weight in spreads)
         within = sum(square * weight for square, weight in spreads) / freedom if freedom else 0.0
-        left = np.array(list(self.means.values())) - self.at(np.array(list(self.means), dtype=float))
+        sizes, means = self._measured
+        left = means - self.at(sizes)
         if not freedom and len(left) <= FITTED:
             return float("inf")
         beside = float((left**2).sum() / max(1, len(left) - FITTED))
@@ -101,7 +102,7 @@ class LearningCurve:
 
     def at(self, sizes: Floats) -> Floats:
         """The fitted score at these sizes: a - b x size^-c, the usual law of learning curves (Figueroa et al., 2012)."""
-        return _fitted(np.array(list(self.means), dtype=float), np.array(list(self.means.values())))(sizes)
+        return self._fit(sizes)
 
     def band(self, sizes: Floats) -> tuple[Floats, Floats]:
         """The range of the fitted score at these sizes: what the fit gives when every mean is drawn again within its error."""
@@ -150,9 +151,17 @@ class LearningCurve:
         return {size: [point.score for point in self.points if point.records == size] for size in sizes}
 
     @cached_property
+    def _measured(self) -> tuple[Floats, Floats]:
+        return np.array(list(self.means), dtype=float), np.array(list(self.means.values()))
+
+    @cached_property
+    def _fit(self) -> "_Fit":
+        return _fitted(*self._measured)
+
+    @cached_property
     def _redrawn(self) -> "list[_Fit]":
         generator = np.random.default_rng(SEED)
-        sizes, means = np.array(list(self.means), dtype=float), np.array(list(self.means.values()))
+        sizes, means = self._measured
         return [_fitted(sizes, means + self.error * generator.standard_normal(len(means))) for _ in range(DRAWS)]
 
 

@@ -17,7 +17,7 @@ from spantune.road.curve_picture import save_curve
 from spantune.road.outcome import Outcome, train_folds, train_once
 from spantune.road.profile import profile_of
 from spantune.road.scene import Loaded, Scene, load
-from spantune.road.sides import check_folds, leaks_told, read_given
+from spantune.road.sides import check_folds, held_apart, leaks_told, read_given
 from spantune.road.watch import Silent, Watch
 from spantune.runs.folder import written
 from spantune.training import choose
@@ -81,21 +81,19 @@ def learning_curve(
     """
     config, watch, folder = config or Config(), watch or Silent(), Path(out)
     given = read_given(data, eval_data, config, read_as, watch)
-    pool, held_out = given.labelled, given.held_out
-    if not held_out:
-        parts = split(pool, held_out=config.held_out, seed=config.training.seed)
-        pool, held_out = parts.train, parts.held_out
-        watch.note(f"no --eval-data: {len(held_out)} of {len(given.labelled)} records held out, {parts.grouped_by}")
+    sides = held_apart(given, config, watch)
+    pool, held_out = sides.train, sides.held_out
     wanted = _sizes(sizes, seeds, more, len(pool))
     leaks_told(pool, held_out, watch)
     loaded = load(pool, config, watch)
     if (config.training.folds or 1) > 1:
         check_folds(loaded, config, held_out_given=False)
     file = _File(folder / POINTS, config.model_dump(mode="json"), fingerprint(pool), fingerprint(held_out))
-    started, points = file.read()
-    if not started:
-        file.write(_untuned(loaded, pool, held_out, config), points)
-    untuned, points = file.content()
+    known = file.read()
+    if known is None:
+        known = _untuned(loaded, pool, held_out, config), ()
+        file.write(*known)
+    untuned, points = known
     cells = [(size, seed) for size in wanted for seed in range(seeds)]
     done, total = 0, sum(size for size, _ in cells)
     for size, seed in cells:
@@ -178,10 +176,10 @@ class _File:
     pool: str
     held_out: str
 
-    def read(self) -> tuple[bool, tuple[Point, ...]]:
-        """Whether there is a file, and its points. Raises `RunError` for points of other data or settings."""
+    def read(self) -> tuple[float | None, tuple[Point, ...]] | None:
+        """What the untuned model scores, and the points; `None` without a file. Raises `RunError` for those of other data."""
         if not self.path.is_file():
-            return False, ()
+            return None
         found = self._record()
         differing = [name for name, value in self._started_with().items() if found.get(name) != value]
         if differing:
@@ -190,11 +188,6 @@ class _File:
                 expected="the same data and settings, whose missing points are measured, or a new --out",
                 next_move="choose another --out, or remove the file",
             )
-        return True, self.content()[1]
-
-    def content(self) -> tuple[float | None, tuple[Point, ...]]:
-        """What the untuned model scores, and the points."""
-        found = self._record()
         return found["untuned"], tuple(Point(**point) for point in found["points"])
 
     def write(self, untuned: float | None, points: Sequence[Point]) -> None:

@@ -93,7 +93,8 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
         mean = added(mean, tuned, number)
         mix(loaded.model, start, tuned, 0.0)
     assert mean is not None
-    by_share = {share: whole.chosen_again(pool(whole.predictor, records, of)) for share, of in found.items()}
+    by_share = {0.0: untuned}
+    by_share |= {share: whole.chosen_again(pool(whole.predictor, records, of)) for share, of in found.items()}
     result = replace(
         results[0],
         history=averaged([one.history for one in results]),
@@ -106,8 +107,8 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     if not _mixes(whole):
         mix(loaded.model, start, mean, 1.0)
         return Outcome(result, whole, untuned, by_share[1.0], None, _since(before, whole))
-    mixed = _settled(whole, start, mean, {0.0: untuned, **by_share}, before)
-    return Outcome(result, whole, untuned, ({0.0: untuned} | by_share)[mixed.share], mixed, mixed.general)
+    mixed = _settled(whole, start, mean, by_share, before)
+    return Outcome(result, whole, untuned, by_share[mixed.share], mixed, mixed.general)
 
 
 def _settled(scene: Scene, start: Weights, tuned: Weights, measured: Mapping[float, Measured], before: float | None) -> Mixed:
@@ -129,12 +130,17 @@ def _settled(scene: Scene, start: Weights, tuned: Weights, measured: Mapping[flo
 def _mixes(scene: Scene) -> bool:
     """Whether the tuned weights are to be mixed with those before: only where these answer too, and are all still there."""
     wanted = scene.config.keep.mix and METHODS[scene.config.training.method or METHOD].merges
-    return wanted and scene.task.name == "answer" and not has_new_head(scene.model)
+    return wanted and _answers(scene)
 
 
 def _is_probed(scene: Scene) -> bool:
     """Whether general ability is to be measured, and there is any."""
-    return scene.config.keep.probe and scene.task.name == "answer" and not has_new_head(scene.model)
+    return scene.config.keep.probe and _answers(scene)
+
+
+def _answers(scene: Scene) -> bool:
+    """Whether the model could answer before training."""
+    return scene.task.name == "answer" and not has_new_head(scene.model)
 
 
 def _general(scene: Scene) -> float:

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from spantune.config import Config
 from spantune.data import count_groups
 from spantune.features import select_windows
 from spantune.models import has_new_head, hidden_size
-from spantune.road.scene import Loaded
+from spantune.road.scene import Loaded, evenly
 from spantune.training import Profile
 
 SAMPLED = 64  # records whose windows are cut to know how many a record has
@@ -38,6 +36,6 @@ def _windows_each(records: Sequence[Any], loaded: Loaded, config: Config) -> flo
     """The windows of a record that would be trained on, on average over some of them."""
     if loaded.task.name != "answer":
         return 1.0
-    chosen = [records[at] for at in np.linspace(0, len(records) - 1, min(len(records), SAMPLED)).astype(int).tolist()]
+    chosen = evenly(records, SAMPLED)
     windows = loaded.task.encode(chosen, loaded.tokenizer, loaded.model, config)
     return len(select_windows(windows, config.training.negatives, config.training.seed).indices) / len(chosen)

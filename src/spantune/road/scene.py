@@ -93,7 +93,7 @@ class Scene:
         """The scene with at most so many of the held-out records, evenly from all of them; itself where there are no more."""
         if len(self.held_out) <= most:
             return self
-        few = [self.held_out[at] for at in np.linspace(0, len(self.held_out) - 1, most).astype(int).tolist()]
+        few = evenly(self.held_out, most)
         return replace(self, held_out=few, held_windows=self.task.encode(few, self.tokenizer, self.model, self.config))
 
     def fit(
@@ -138,6 +138,15 @@ class Scene:
                 expected="the same logits from the saved model",
                 next_move="report this with the model's name and the method; nothing was saved",
             )
+
+
+def evenly(records: Sequence[Any], most: int) -> list[Any]:
+    """At most so many of the records, from the first to the last in even steps.
+
+    >>> evenly("abcdefg", 3)
+    ['a', 'd', 'g']
+    """
+    return [records[at] for at in np.linspace(0, len(records) - 1, min(len(records), most)).astype(int).tolist()]
 
 
 def tell_choices(choices: Sequence[Choice], watch: Watch) -> None:

@@ -5,7 +5,7 @@ told on the way. Does not know: how training runs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,23 +56,27 @@ def read_given(
 
 def divide(given: Given, loaded: Loaded, config: Config, watch: Watch) -> Divided:
     """Training and held-out records, or folds. Raises `ConfigError` for folds where they make no sense."""
-    count, seed = config.training.folds or 1, config.training.seed
+    count = config.training.folds or 1
     if count > 1:
         check_folds(loaded, config, held_out_given=bool(given.held_out))
-        parts = folds(given.labelled, count, seed=seed)
+        parts = folds(given.labelled, count, seed=config.training.seed)
         told = f"no --eval-data: {count} trainings, each without one part of the records; {parts[0].grouped_by}"
         watch.note(told)
         return Divided(given.labelled, given.labelled, told, parts=parts)
+    one = held_apart(given, config, watch)
+    leaks = leaks_told(one.train, one.held_out, watch)
+    _warn_of_new_labels(one.train, one.held_out, watch)
+    return replace(one, leaks=leaks)
+
+
+def held_apart(given: Given, config: Config, watch: Watch) -> Divided:
+    """The records given to be held out, or else a share of the documents; whether one side knows the other is not looked at."""
     if given.held_out:
-        train, held_out, told = given.labelled, given.held_out, f"held out: {given.names}"
-    else:
-        one = split(given.labelled, held_out=config.held_out, seed=seed)
-        train, held_out = one.train, one.held_out
-        told = f"no --eval-data: {len(held_out)} of {len(given.labelled)} records held out, {one.grouped_by}"
-        watch.note(told)
-    leaks = leaks_told(train, held_out, watch)
-    _warn_of_new_labels(train, held_out, watch)
-    return Divided(tuple(train), tuple(held_out), told, leaks)
+        return Divided(given.labelled, given.held_out, f"held out: {given.names}")
+    one = split(given.labelled, held_out=config.held_out, seed=config.training.seed)
+    told = f"no --eval-data: {len(one.held_out)} of {len(given.labelled)} records held out, {one.grouped_by}"
+    watch.note(told)
+    return Divided(one.train, one.held_out, told)
 
 
 def _labelled(data: Sequence[str | Path], read_as: ReadAs | None, watch: Watch) -> tuple[Any, ...]:

@@ -9,12 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spantune.config import Config
-from spantune.data import (
-    ReadAs,
-    Record,
-    fingerprint,
-    write_text,
-)
+from spantune.data import ReadAs, Record, fingerprint, write_text
 from spantune.errors import RunError
 from spantune.models import has_new_head
 from spantune.road.matching import without_touched
