@@ -123,7 +123,8 @@ def trained_reader(folder: Path) -> str:
     from spantune import demo_data, load_config, train_run
 
     say("training a reader on the demo data, to answer with")
-    train_run([demo_data()], folder, load_config(overrides=["training.epochs=1"]))
+    settings = ["recipe=plain", "training.epochs=1", "keep.mix=false", "keep.probe=false"]
+    train_run([demo_data()], folder, load_config(overrides=settings))
     return str(folder)
 
 

@@ -109,7 +109,7 @@ def _train_ours(sizes: Sizes, windows: Windows) -> None:
 
 def _train_plainly(sizes: Sizes, windows: Windows) -> None:
     """The Trainer as an expert sets it up, on the same windows."""
-    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+    from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, TrainingArguments
 
     features = [_feature(windows, at) for at in range(len(windows))]
     with tempfile.TemporaryDirectory() as folder:
@@ -127,7 +127,9 @@ def _train_plainly(sizes: Sizes, windows: Windows) -> None:
             dataloader_pin_memory=torch.cuda.is_available(),
         )
         collate = DataCollatorWithPadding(load_tokenizer("embedded"), pad_to_multiple_of=8)
-        Trainer(model=_model(sizes), args=arguments, train_dataset=features, data_collator=collate).train()
+        trainer = Trainer(model=_model(sizes), args=arguments, train_dataset=features, data_collator=collate)
+        trainer.remove_callback(PrinterCallback)  # standard output is for the figures alone
+        trainer.train()
 
 
 def _feature(windows: Windows, at: int) -> dict[str, Any]:
