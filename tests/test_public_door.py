@@ -24,9 +24,11 @@ DOOR = [
     "ask_run",
     "augment",
     "augment_file",
+    "calibrate_run",
     "check",
     "check_data",
     "check_files",
+    "compare_systems",
     "convert_files",
     "demo_data",
     "describe",
@@ -60,6 +62,7 @@ DOOR = [
     "tune_settings",
     "worth_asking",
     "write_examples",
+    "write_report",
 ]
 
 

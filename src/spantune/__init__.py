@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from spantune.models import load_tokenizer as load_tokenizer
     from spantune.road import ask_run as ask_run
     from spantune.road import augment_file as augment_file
+    from spantune.road import calibrate_run as calibrate_run
     from spantune.road import check_data as check_data
+    from spantune.road import compare_systems as compare_systems
     from spantune.road import convert_files as convert_files
     from spantune.road import describe as describe
     from spantune.road import evaluate_run as evaluate_run
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from spantune.road import train_run as train_run
     from spantune.road import tune_settings as tune_settings
     from spantune.road import worth_asking as worth_asking
+    from spantune.road import write_report as write_report
     from spantune.runs import Provenance as Provenance
     from spantune.runs import load_run as load_run
     from spantune.runs import save_run as save_run
@@ -97,7 +100,9 @@ _ROOMS = {
     "spantune.road": (
         "ask_run",
         "augment_file",
+        "calibrate_run",
         "check_data",
+        "compare_systems",
         "convert_files",
         "describe",
         "evaluate_run",
@@ -109,6 +114,7 @@ _ROOMS = {
         "train_run",
         "tune_settings",
         "worth_asking",
+        "write_report",
     ),
     "spantune.runs": ("Provenance", "load_run", "save_run"),
     "spantune.training": ("fine_tune",),

@@ -132,7 +132,7 @@ def _measure_answers(reader: "Reader", windows: Windows, records: Sequence[Any],
         scores={"exact_match": scored.exact_match, "f1": scored.f1},
         span_accuracy=100 * hits / count if count else None,
     )
-    threshold = _threshold(reader, records, answers) if reader.settings.may_abstain else 0.0
+    threshold = threshold_for(reader, records, answers) if reader.settings.may_abstain else 0.0
     return Measured(held, scored, tuple(answers), threshold)
 
 
@@ -147,7 +147,7 @@ def _pool_answers(reader: "Reader", records: Sequence[Any], parts: Sequence[Meas
         scores={"exact_match": scored.exact_match, "f1": scored.f1},
         span_accuracy=_weighted([part.held.span_accuracy for part in parts], sizes),
     )
-    threshold = _threshold(reader, records, answers) if reader.settings.may_abstain else 0.0
+    threshold = threshold_for(reader, records, answers) if reader.settings.may_abstain else 0.0
     return Measured(held, scored, answers, threshold)
 
 
@@ -156,7 +156,7 @@ def _weighted(values: Sequence[float | None], weights: Sequence[int]) -> float |
     return sum(value * weight for value, weight in known) / sum(weight for _, weight in known) if known else None
 
 
-def _threshold(reader: "Reader", records: Sequence[Any], answers: Sequence[Answer]) -> float:
+def threshold_for(reader: "Reader", records: Sequence[Any], answers: Sequence[Answer]) -> float:
     """The threshold for "no answer" that gives these records the best F1, when they hold both kinds of question."""
     answerable = [not record.is_impossible for record in records]
     scores = {answer.no_answer_score for answer in answers}
@@ -173,7 +173,7 @@ def _with_threshold(reader: "Reader", measured: Measured) -> "Reader":
 
 def _choose_again(records: Sequence[Any], measured: Measured) -> Measured:
     """The same with the answers that its threshold gives: each answer keeps its best span, so the model need not run again."""
-    answers = tuple(_at_threshold(answer, measured.threshold) for answer in measured.predictions)
+    answers = tuple(answered_at(answer, measured.threshold) for answer in measured.predictions)
     scores = score_answers(records, answers)
     held = replace(measured.held, scores={"exact_match": scores.exact_match, "f1": scores.f1})
     return replace(measured, held=held, scores=scores, predictions=answers)
@@ -181,17 +181,19 @@ def _choose_again(records: Sequence[Any], measured: Measured) -> Measured:
 
 def always_answered(answer: Answer) -> Answer:
     """The answer with its best span, whatever "no answer" scores; as it is where no span is possible."""
-    return _at_threshold(answer, float("inf"))
+    return answered_at(answer, float("inf"))
 
 
-def _at_threshold(answer: Answer, threshold: float) -> Answer:
+def answered_at(answer: Answer, threshold: float) -> Answer:
+    """The answer that a reader with this threshold would give, from one with its best span."""
     if not answer.alternatives:
         return answer
     best = answer.alternatives[0]
     if answer.no_answer_score <= threshold:
-        return replace(answer, text=best.text, start=best.start, end=best.end, probability=best.probability, score=best.score)
+        chosen = replace(answer, text=best.text, start=best.start, end=best.end, confidence=None)
+        return replace(chosen, probability=best.probability, score=best.score)
     null = best.score + answer.no_answer_score
-    return replace(answer, text="", start=0, end=0, probability=answer.no_answer_probability, score=null)
+    return replace(answer, text="", start=0, end=0, probability=answer.no_answer_probability, score=null, confidence=None)
 
 
 def _wrong_answers(records: Sequence[Any], _: Sequence[Any], scores: Any) -> list[dict[str, Any]]:

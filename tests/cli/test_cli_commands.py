@@ -204,7 +204,9 @@ def test_train_evaluate_ask_and_predict(spantune, quick_words, data_folder, tmp_
 
     code, out, err = spantune("evaluate", run, data_folder / "held-out.json", "--out", tmp_path / "sheet.json")
     assert (code, err) == (0, "")
-    assert re.fullmatch(r"12 questions: EM \d+\.\d, F1 \d+\.\d, precision \d+\.\d, recall \d+\.\d\n", out)
+    assert re.match(r"12 questions: EM \d+\.\d, F1 \d+\.\d, precision \d+\.\d, recall \d+\.\d\n", out)
+    assert re.search(r"\n  in 95 of 100 samples like this: EM \d+\.\d to \d+\.\d, F1 ", out)
+    assert re.search(r"\n! (poor|fair)|\n  (good|fair)", out)
     scores = as_json(spantune("evaluate", run, data_folder / "held-out.json", "--json"))
     assert {"count", "exact_match", "f1", "precision", "recall"} <= scores.keys()
     assert json.loads((tmp_path / "sheet.json").read_text())["f1"] == scores["f1"]

@@ -68,6 +68,7 @@ def test_a_run_is_trained_and_told_on_held_out_data_of_its_own(data_folder, conf
         "measuring held-out",
         "training",
         "measuring the tuned model",
+        "asking training questions again",
     ]
     assert all(done == total for stage, done, total in listener.stages if stage != "training")
     assert listener.warnings == []
@@ -134,7 +135,8 @@ def test_a_tuned_threshold_chooses_again_without_running_the_model(tmp_path, con
     steps = next(total for stage, _, total in listener.stages if stage == "training")
     measured = 4 * 2  # untuned, after each of two epochs, tuned: each two batches of the 20 windows
     verified = 4 * 2  # the saved model beside the one that was saved, that beside itself, on 16 windows: two batches each
-    assert sum(name.endswith("ForQuestionAnswering") for name in calls) == steps + measured + verified
+    asked = 4  # the training questions once more, to see whether they were learned: 40 windows
+    assert sum(name.endswith("ForQuestionAnswering") for name in calls) == steps + measured + verified + asked
     again = evaluate_run(tmp_path / "run", [tmp_path / "held.json"])
     assert {name: again.scores.as_dict()[name] for name in made.facts.scores} == pytest.approx(dict(made.facts.scores))
 

@@ -47,7 +47,9 @@ def test_scores_are_those_of_the_reader_on_the_records(reader_run, data_folder):
     found = evaluate_run(reader_run, [data_folder / "held-out.json"], watch=listener)
     records = read_examples(data_folder / "held-out.json")
     scores = score_answers(list(records), Reader.load(reader_run).answer_many(records))
-    assert found.as_dict() == {**scores.as_dict(), "seen_in_training": 0, "left_out": 0, "touched_by_training": 0}
+    told = {**scores.as_dict(), "seen_in_training": 0, "left_out": 0, "touched_by_training": 0}
+    assert found.as_dict() == {**told, **found.judged.as_dict()}
+    json.dumps(found.as_dict(), allow_nan=False)
     assert {"count", "exact_match", "f1", "precision", "recall"} <= found.as_dict().keys()
     assert (listener.warnings, listener.done[-1]) == ([], ("evaluating", 12, 12))
 

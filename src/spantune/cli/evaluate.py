@@ -1,4 +1,4 @@
-"""`spantune evaluate`: how good is a run on labelled data?"""
+"""`spantune evaluate`: how good are the answers of a run, or of any tool, to labelled questions?"""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,30 +10,51 @@ from spantune.cli import options, show
 from spantune.cli.terminal import Terminal
 
 NAME = "evaluate"
+NOT_MET = 3  # exit code where --require is not met, so that a pipeline can tell it from a mistake
 
 
 def command(
-    run: options.Run,
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="The folder of a run, the word embedded, or a file of predictions.")
+    ],
     data: options.Data,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Also write scores and every wrong answer as JSON.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Also write all of it and every wrong answer as JSON.")
     ] = None,
     always_answer: options.AlwaysAnswer = False,
+    against: options.Against = None,
+    require: options.Require = None,
+    language: options.Language = "en",
+    aliases: options.AliasFile = None,
     shape: options.Shape = None,
     columns: options.Columns = None,
     encoding: options.Encoding = None,
     json: options.AsJson = False,
 ) -> None:
-    """Score a run on labelled data: Exact Match and F1 as SQuAD defines them, or accuracy and macro-F1.
+    """Score answers: EM and F1 as SQuAD defines them, with intervals, where they go wrong, and a verdict.
 
     \b
-    $ spantune evaluate run held-out.json
-    820 questions: EM 20.7, F1 50.2, precision 54.7, recall 67.2
+    $ spantune evaluate run held-out.json --against untuned
+    {EXAMPLE}
 
-    Word order does not count in F1: "Paris is the capital of France" against "The capital of
-    France is Paris" has F1 100 and EM 0. Data that the run was trained on gets a loud warning.
+    RUN may be what any other tool predicted: {"id": "text"} as the SQuAD scripts write it, an
+    n-best file, or JSON Lines. Intervals take questions about one document together. --require
+    better, good or fair exits with 3 where that is not so. Data that the run was trained on
+    gets a loud warning.
     """
+    wanted = options.requirement(require)
     with Terminal(quiet=json) as watch:
-        read_as = options.read_as(shape, columns, encoding)
-        evaluated = spantune.evaluate_run(run, data, out=out, always_answer=always_answer, read_as=read_as, watch=watch)
+        evaluated = spantune.evaluate_run(
+            run,
+            data,
+            out=out,
+            always_answer=always_answer,
+            against=against or ("untuned" if wanted == "better" else None),
+            scoring=options.scoring(language, aliases),
+            read_as=options.read_as(shape, columns, encoding),
+            watch=watch,
+        )
     show.result(evaluated.as_dict(), as_json=json, text=lambda: show.evaluated(evaluated))
+    if wanted is not None and not evaluated.meets(wanted):
+        show.note(f"--require {wanted} is not met")
+        raise typer.Exit(NOT_MET)

@@ -12,7 +12,23 @@ from typing import NoReturn
 import typer
 
 import spantune as package
-from spantune.cli import ask, augment, check, convert, curve, demo, evaluate, export, predict, split, train, tune
+from spantune.cli import (
+    ask,
+    augment,
+    calibrate,
+    check,
+    compare,
+    convert,
+    curve,
+    demo,
+    evaluate,
+    export,
+    predict,
+    report,
+    split,
+    train,
+    tune,
+)
 from spantune.errors import SpantuneError
 
 FAILED = 2  # unreadable, misused, or not possible; 1 is kept for "it worked, and found problems"
@@ -26,7 +42,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for _room in (demo, check, convert, split, augment, train, curve, tune, evaluate, ask, predict, export):
+for _room in (
+    demo,
+    check,
+    convert,
+    split,
+    augment,
+    train,
+    curve,
+    tune,
+    evaluate,
+    compare,
+    calibrate,
+    report,
+    ask,
+    predict,
+    export,
+):
     app.command(_room.NAME)(_room.command)
 
 
@@ -41,6 +73,7 @@ def spantune(
     spantune check data.json --fix fixed               is the data sound? mend what can be mended
     spantune train data.json --out run                 fine-tune
     spantune evaluate run held-out.json                how good is it?
+    spantune report run held-out.json --out page.html  all there is to say about it
     spantune ask run "Who?" --context-file text.txt    an answer that quotes the text
     """
     if show_version:
@@ -49,7 +82,7 @@ def spantune(
 
 
 def main() -> NoReturn:
-    """Run the command line. Exit codes: 0 well, 1 problems found in the data, 2 not possible, 130 interrupted."""
+    """Run the command line. Exit codes: 0 well, 1 problems found, 2 not possible, 3 --require not met, 130 interrupted."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # or the library warns of forks that never happen here
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # an answer in letters that the terminal lacks is shown, not a crash

@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from spantune.config import Config
     from spantune.data import ReadAs
+    from spantune.evaluation import Scoring
 
 Data = Annotated[
     list[str], typer.Argument(metavar="DATA…", help="JSON(L), CSV, TSV, Parquet, Excel or TXT, also .gz; hub:owner/name.")
@@ -23,6 +24,21 @@ Model = Annotated[
 ]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as YAML.")]
 AlwaysAnswer = Annotated[bool, typer.Option("--always-answer", help="Give the best span even where 'no answer' scores higher.")]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against", metavar="OTHER", help="Say whether it is better than this: untuned, embedded, a run or predictions."
+    ),
+]
+Require = Annotated[
+    str | None, typer.Option("--require", metavar="WHAT", help="Exit with 3 unless it is: better (than untuned), good, fair.")
+]
+Language = Annotated[
+    str, typer.Option("--language", metavar="CODE", help="Of the answers: en as SQuAD scores it; zh and ja by character.")
+]
+AliasFile = Annotated[
+    Path | None, typer.Option("--aliases", metavar="FILE", help='JSON of names that mean the same: {"Paris": ["Paname"]}.')
+]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a finished run, or the word embedded.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines; progress goes to standard error.")]
 Shape = Annotated[
@@ -43,6 +59,32 @@ def read_as(shape: str | None, columns: str | None, encoding: str | None) -> "Re
     from spantune.data import ReadAs, parse_columns
 
     return ReadAs(shape, parse_columns(columns) if columns is not None else {}, encoding)
+
+
+def scoring(language: str, aliases: Path | None) -> "Scoring":
+    """How answers are compared. Raises `EvaluationError` for what is no language, or a file that holds no aliases."""
+    from spantune.evaluation import Scoring, read_aliases
+
+    if aliases is not None:
+        note_aliases(aliases)
+    return Scoring(language, None if aliases is None else read_aliases(aliases))
+
+
+def note_aliases(file: Path) -> None:
+    """Say that scores are not the official ones."""
+    typer.echo(f"names of {file} count as one another: the scores are not those of the official scripts", err=True)
+
+
+def requirement(wanted: str | None) -> str | None:
+    """What `--require` asks for. Raises `ConfigError` for anything else."""
+    from spantune.errors import ConfigError
+
+    if wanted is not None and wanted not in REQUIREMENTS:
+        raise ConfigError(f"--require {wanted}", expected=f"one of {', '.join(REQUIREMENTS)}", next_move="choose one of these")
+    return wanted
+
+
+REQUIREMENTS = ("better", "good", "fair")
 
 
 def config(file: Path | None, settings: Iterable[str] | None, named: Mapping[str, str | None]) -> "Config":

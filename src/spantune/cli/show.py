@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from spantune.wording import visible
 
 if TYPE_CHECKING:
     from spantune.data import FileAccount, LeakPair, Report
+    from spantune.evaluation import Comparison, Judgement, Mean
     from spantune.inference import Trace
-    from spantune.road import Asked, Checked, Curve, Evaluated, Folded, Sides, Trained, Tuned
+    from spantune.road import Asked, Calibrated, Checked, Curve, Evaluated, Folded, Reported, Sides, Trained, Tuned
 
 TRIALS_SHOWN = 10
 PAIRS_SHOWN = 2  # of each kind
+SLICES_SHOWN = 5
 PROBLEMS_SHOWN = 3  # of each kind: one may be an accident, three show a pattern, more are in the files of --fix
 
 
@@ -131,6 +134,8 @@ def trained(made: "Trained", *, next_move: bool = True) -> None:
     line("")
     line(loss_bars(made.history, encoding=sys.stdout.encoding))
     console.print(_before_and_after(made))
+    if made.facts.judged is not None:
+        verdict(made.facts.judged["verdict"])
     if next_move:
         line(f'The run is in {made.folder}. Next: spantune ask {made.folder} "…"' + _context_hint(made.facts.task))
 
@@ -180,9 +185,13 @@ def tuned(made: "Tuned") -> None:
 
 
 def evaluated(made: "Evaluated") -> None:
-    """The scores in one line, and those of answerable and unanswerable questions below it."""
+    """The scores in one line, their intervals, those of parts of the questions; where it goes wrong; the verdict."""
     scores = made.scores.as_dict()
     line(_in_one_line(scores))
+    judged = made.judged
+    if judged is not None and judged.means["f1"].interval is not None:
+        told = ", ".join(f"{_named(name)} {_span(judged.means[name])}" for name in ("exact_match", "f1"))
+        line(f"  in 95 of 100 samples like this: {told}; {judged.cases.grouped.count} groups, {judged.cases.grouped.sentence}")
     for group, name in (("HasAns", "answerable"), ("NoAns", "unanswerable")):
         if f"{group}_total" in scores:
             line(f"  {scores[f'{group}_total']} {name}: EM {scores[f'{group}_exact']:.1f}, F1 {scores[f'{group}_f1']:.1f}")
@@ -191,6 +200,98 @@ def evaluated(made: "Evaluated") -> None:
         line(f"  {_in_one_line(made.always.as_dict())}")
     if made.untouched is not None:
         line(f"without those that the training data knows: {_in_one_line(made.untouched.as_dict())}")
+    if judged is not None:
+        _judged(judged)
+
+
+def compared(found: "Comparison") -> None:
+    """The scores of each system, then each against the first: the verdict, and what it rests on."""
+    table = _plain_table(f"{found.questions} questions, percent, with 95% intervals; {found.groups} groups, {found.grouped_by}")
+    for head in ("", "EM", "", "F1", ""):
+        table.add_column(head, justify="right" if head else "left")
+    for name, means in ((found.first, found.means), *((one.name, one.means) for one in found.others)):
+        row = [cell for score in ("exact_match", "f1") for cell in (f"{100 * means[score].value:.1f}", _span(means[score]))]
+        table.add_row(visible(name), *row)
+    console_for().print(table)
+    for one in found.others:
+        f1 = one.f1
+        said = "" if f1.interval is None else f" ({100 * f1.interval.low:+.1f} to {100 * f1.interval.high:+.1f})"
+        line(f"{one.name} is {one.outcome}{' than' if one.outcome in ('better', 'worse') else ' from'} {found.first}:")
+        p = "" if one.p is None else f", p {'< 0.001' if one.p < 0.001 else f'= {one.p:.3f}'}"
+        line(f"  F1 {100 * f1.value:+.1f} points{said}{p}" + (", corrected" if len(found.others) > 1 else ""))
+        if f1.detectable is not None and one.outcome == "not distinguishable":
+            line(f"  a true difference of {100 * f1.detectable:.1f} points would have shown 8 times out of 10")
+        alone = one.discordant
+        line(f"  {one.wins} questions won, {one.ties} tied, {one.losses} lost; exact matches: {alone.second_alone} it alone, ")
+        line(f"  {alone.first_alone} {found.first} alone (McNemar p = {alone.p:.3f}, questions taken as independent)")
+        if one.lost:
+            line(f"  most lost: {_first(one.lost, 5)}")
+
+
+def calibrated(found: "Calibrated") -> None:
+    """How well probabilities fitted before, how well confidences fit now, and from where on the run answers."""
+    after = found.after
+    line(f"{found.questions} questions: probability was off by {found.before.ece:.3f} on average")
+    if after is not None:
+        line(
+            f"confidence is off by {after.ece:.3f} on answers whose document it was not fitted to; {after.chance:.3f} is chance"
+        )
+    if found.selection is None:
+        line(f"threshold for 'no answer': {found.threshold:.3f}")
+    else:
+        chosen = found.selection
+        line(
+            f"answers from a confidence of {chosen.confidence:.3f} on: {chosen.coverage:.0%} of these questions, "
+            f"{chosen.precision:.1%} of the answers match exactly"
+        )
+    line(f"kept in {found.run}: ask, predict and evaluate use it")
+
+
+def reported(made: "Reported") -> None:
+    """The verdict, and where the report is."""
+    if made.evaluated.judged is not None:
+        verdict(made.evaluated.judged.verdict.as_dict())
+    line(
+        f"The report is {made.file} ({made.size / 1000:,.0f} kB)"
+        + (f"; every step of its mistakes in {made.traces}" if made.traces else "")
+    )
+
+
+def _judged(found: "Judgement") -> None:
+    """Mistakes, slices that are surely worse, labels to look at, how sure to be of answers, and the verdict at last."""
+    wrong = sum(found.mistakes.counts.values())
+    if wrong:
+        line(f"{wrong} do not match: " + _first(f"{count} {kind}" for kind, count in found.mistakes.counts.items()))
+    if found.mistakes.elsewhere:
+        line(f"{found.mistakes.elsewhere} that match stand at another place of the context than the label says")
+    for one in found.sliced.worse[:SLICES_SHOWN]:
+        behind = f"{100 * (one.behind or 0):+.1f} against the others"
+        line(f"surely worse: {one.name} = {one.value}: {one.count} questions, F1 {100 * one.f1.value:.1f}, {behind}")
+    if found.suspects:
+        reasons = Counter(reason for one in found.suspects for reason in one.reasons)
+        line(f"{len(found.suspects)} labels to look at: " + _first(f"{count} {reason}" for reason, count in reasons.items()))
+    fit = found.reliability
+    if fit is not None:
+        said = "confidence" if found.calibrated else "probability (not calibrated)"
+        line(f"{said} is off by {fit.ece:.3f} on average; {fit.chance:.3f} would be chance alone")
+    line("")
+    verdict(found.verdict.as_dict())
+
+
+def verdict(found: Mapping[str, Any]) -> None:
+    """The remarks of a verdict, the grade first."""
+    for remark in found["remarks"]:
+        line(("! " if remark["alarming"] else "  ") + remark["sentence"])
+
+
+def _span(mean: "Mean") -> str:
+    return "" if mean.interval is None else f"{100 * mean.interval.low:.1f} to {100 * mean.interval.high:.1f}"
+
+
+def _named(name: str) -> str:
+    from spantune.training.history import score_name
+
+    return score_name(name)
 
 
 def _in_one_line(scores: Mapping[str, Any]) -> str:
@@ -219,9 +320,12 @@ def asked(made: "Asked", *, trace: bool, top: int) -> None:
         )
     else:
         line(f"  probability that there is none: {said.no_answer_probability:.3f}")
-        if len(said.alternatives) == 1:
-            best = said.alternatives[0]
-            line(f"  with --always-answer: {best.text}  {best.probability:.3f}, characters {best.start} to {best.end}")
+    if said.confidence is not None:
+        what = "such answers" if said.text else "such refusals"
+        line(f"  confidence {said.confidence:.2f}: of 100 {what} to held-out questions {100 * said.confidence:.0f} were right")
+    if not said.text and len(said.alternatives) == 1:
+        best = said.alternatives[0]
+        line(f"  with --always-answer: {best.text}  {best.probability:.3f}, characters {best.start} to {best.end}")
     for number, other in enumerate(said.alternatives, start=1):
         if len(said.alternatives) > 1:
             line(f"  {number}. {other.text}  {other.probability:.3f}, characters {other.start} to {other.end}")

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from spantune.evaluation.normalise import comparable_form, normalise_answer
+from spantune.evaluation.normalise import LANGUAGES, comparable_form
 
 
 def exact_match(prediction: str, references: Sequence[str]) -> float:
@@ -71,14 +71,14 @@ class Prepared:
     normalised_away: bool
 
 
-def prepare(text: str) -> Prepared:
-    """Normalise one answer.
+def prepare(text: str, language: str = "en") -> Prepared:
+    """Normalise one answer by a row of `normalise.LANGUAGES`.
 
     >>> prepare("the Seine"), prepare("The")
     (Prepared(form='seine', normalised_away=False), Prepared(form='the', normalised_away=True))
     """
-    normalised = normalise_answer(text)
-    return Prepared(normalised, False) if normalised else Prepared(comparable_form(text), True)
+    normalised = LANGUAGES[language](text)
+    return Prepared(normalised, False) if normalised else Prepared(comparable_form(text, language), True)
 
 
 @dataclass(frozen=True, slots=True, order=True)

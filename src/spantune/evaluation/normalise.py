@@ -15,10 +15,23 @@ match / F1):
 
 The guard decides only where the prediction *and* a reference with text both normalise to nothing. Every other question
 scores exactly as the official scripts have it, and `Scores.guarded` counts those that the guard decided.
+
+That is `en` of `LANGUAGES`. The other rows keep their articles, since "the", "a" and "an" are words like any other there, and
+remove the punctuation of all scripts:
+
+    other    as English, with the articles
+    zh, ja   every Chinese or Japanese character is a word, as CMRC 2018 (arXiv:1810.07366) and DRCD (arXiv:1806.00920) count
+             them; F1 compares bags of these, where CMRC compares the longest common part
+    ar       as other, without the marks above and below letters and without tatweel
 """
 
 import re
 import string
+import unicodedata
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from spantune.errors import EvaluationError
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _ARTICLE_WORDS = frozenset(("a", "an", "the"))
@@ -43,7 +56,7 @@ def normalise_answer(text: str) -> str:
     return _collapse(_without_articles(words))
 
 
-def comparable_form(text: str) -> str:
+def comparable_form(text: str, language: str = "en") -> str:
     """Give the official form, or the first less normalised one that is not empty; '' only for an answer without text.
 
     The less normalised forms keep the articles, then the punctuation too. A form of one kind shares no word with a
@@ -54,7 +67,71 @@ def comparable_form(text: str) -> str:
     ('us', 'the', '!!!', '')
     """
     lowered = text.lower()
-    return normalise_answer(text) or _collapse(_without_punctuation(lowered)) or _collapse(lowered)
+    return LANGUAGES[language](text) or _collapse(_without_punctuation(lowered)) or _collapse(lowered)
+
+
+def normalise_other(text: str) -> str:
+    """Lower the case, remove punctuation of any script, collapse white space; articles stay.
+
+    >>> normalise_other("Die „Alte“ Brücke.")
+    'die alte brücke'
+    """
+    return _collapse(_only_words(unicodedata.normalize("NFC", text.lower())))
+
+
+def normalise_by_character(text: str) -> str:
+    """As `normalise_other`, with every Chinese or Japanese character a word of its own.
+
+    >>> normalise_by_character("《北京》2008年")
+    '北 京 2008 年'
+    """
+    return _collapse(_CHARACTER.sub(r" \g<0> ", _only_words(unicodedata.normalize("NFKC", text.lower()))))
+
+
+def normalise_arabic(text: str) -> str:
+    """As `normalise_other`, without vowel marks and tatweel, which writers set or leave out as they like.
+
+    >>> normalise_arabic("مُحَمَّد") == normalise_arabic("محمد")
+    True
+    """
+    return _collapse(_only_words(_ARABIC_MARKS.sub("", unicodedata.normalize("NFC", text.lower()))))
+
+
+_CHARACTER = re.compile("[\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+_ARABIC_MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0640]")
+
+LANGUAGES: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {
+        "en": normalise_answer,
+        "other": normalise_other,
+        "zh": normalise_by_character,
+        "ja": normalise_by_character,
+        "ar": normalise_arabic,
+    }
+)
+
+
+def scored_by(language: str) -> str:
+    """The row of `LANGUAGES` for a language code: its own, or `other`. Raises `EvaluationError` for what is no code.
+
+    >>> scored_by("zh"), scored_by("de")
+    ('zh', 'other')
+    """
+    if language in LANGUAGES:
+        return language
+    if not re.fullmatch("[a-z]{2,3}", language):
+        raise EvaluationError(
+            f"the language {language!r}",
+            expected=f"a code such as de or fr, or one of {', '.join(LANGUAGES)}",
+            next_move="give the code of two letters that names the language of the answers",
+        )
+    return "other"
+
+
+def _only_words(text: str) -> str:
+    if text.isascii():
+        return _without_punctuation(text)
+    return "".join(" " if unicodedata.category(one)[0] in "PS" else one for one in text)
 
 
 def _without_punctuation(text: str) -> str:

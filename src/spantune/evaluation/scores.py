@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import compress
 from math import fsum
 from typing import Protocol, overload
 
 from spantune.data.records import Example
+from spantune.evaluation.aliases import Aliases
 from spantune.evaluation.metrics import Match, match, prepare
+from spantune.evaluation.normalise import scored_by
 from spantune.evaluation.pairing import labelled, pair
 
 # References of a question mostly repeat each other and the prediction, so a cache that outlives a few hundred questions
@@ -118,12 +120,15 @@ class Scores:
         return numbers
 
 
-def score_answers(examples: Iterable[Example], answers: Iterable[Answered]) -> Scores:
+def score_answers(
+    examples: Iterable[Example], answers: Iterable[Answered], *, language: str = "en", aliases: Aliases | None = None
+) -> Scores:
     """Score answers against labelled examples, in the order of the examples.
 
     `answers` is consumed once, one answer at a time, so it may be a generator over any number of questions; of each
     answer the text is kept. Definitions: official SQuAD 1.1 and 2.0, see `metrics`; SQuAD 2.0 is what the same
-    functions do when examples without an answer are among them.
+    functions do when examples without an answer are among them. Other `language`s have normalisations of their own, see
+    `normalise`; `aliases` count beside the references that they are other names of.
 
     Raises `EvaluationError` for no examples at all, examples without label, and answers that do not belong to the
     examples position by position.
@@ -140,12 +145,14 @@ def score_answers(examples: Iterable[Example], answers: Iterable[Answered]) -> S
     [('in Paris', ('Paris',))]
     """
     scored = labelled(examples, lambda example: example.answers is not None, label="answer label")
-    prepare_cached = lru_cache(_CACHED_TEXTS)(prepare)
+    prepare_cached = lru_cache(_CACHED_TEXTS)(partial(prepare, language=scored_by(language)))
     rows: list[_Row] = []
     matches: list[Match] = []
     for example, answer in pair(scored, answers):
         text = answer.text
         references = tuple([span.text for span in example.answers or ()])
+        if aliases is not None:
+            references = aliases.joined_by(references)
         rows.append((example.id, text, references))
         matches.append(match(text, references, prepare_cached))
     return _summary(_PerQuestion(rows, matches))

@@ -36,7 +36,8 @@ class Answer:
     `probability` is the softmax of `score` over all valid spans of all windows of the context and "no answer" together;
     `no_answer_probability` is the share of "no answer" in the same softmax. `no_answer_score` is the logit sum of "no
     answer" minus that of the best span (1e6 where no span is possible): SQuAD 2.0's threshold is applied to it.
-    `alternatives` are the best spans, best first, without duplicates.
+    `alternatives` are the best spans, best first, without duplicates. `confidence` is how often answers with such a probability
+    matched exactly on held-out data (for "no answer": how often there was none); `None` where the reader is not calibrated.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Answer:
     no_answer_probability: float
     no_answer_score: float
     alternatives: tuple[Alternative, ...] = ()
+    confidence: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as JSON can carry it."""

@@ -45,10 +45,23 @@ def choose(asked: Asked, scores: Sequence[SpanScores], settings: ReaderSettings,
     none = math.exp(null - total)
     margin = null - best[0].score if best else NO_SPAN
     shown = alternatives if top > 1 else alternatives[:1]
-    if not best or (settings.may_abstain and margin > settings.threshold):
-        return Answer(asked.id, "", 0, 0, none, null, none, margin, shown)
-    first = alternatives[0]
-    return Answer(asked.id, first.text, first.start, first.end, first.probability, first.score, none, margin, shown)
+    first = alternatives[0] if best else None
+    sure = _confidence(settings, first.probability, answered=True) if first is not None else None
+    if first is None or _refused(settings, margin, sure):
+        sure = _confidence(settings, none, answered=False)
+        return Answer(asked.id, "", 0, 0, none, null, none, margin, shown, sure)
+    return Answer(asked.id, first.text, first.start, first.end, first.probability, first.score, none, margin, shown, sure)
+
+
+def _refused(settings: ReaderSettings, margin: float, sure: float | None) -> bool:
+    """Whether the best span is not given: for its confidence where a least one is set, else for its margin to "no answer"."""
+    if settings.least_confidence and sure is not None:
+        return sure < settings.least_confidence
+    return settings.may_abstain and margin > settings.threshold
+
+
+def _confidence(settings: ReaderSettings, probability: float, *, answered: bool) -> float | None:
+    return None if settings.calibration is None else settings.calibration.confidence(probability, answered=answered)
 
 
 def close_call(answer: Answer, settings: ReaderSettings) -> bool:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from spantune.confidence import Calibration
 from spantune.features import SpanScores, Windows
 from spantune.features.scores import WindowScores
 from spantune.inference.across import Found
@@ -52,6 +53,8 @@ class Reader:
             answer_length=run.facts.answer_length or ANSWER_LENGTH,
             may_abstain=run.facts.may_abstain,
             threshold=run.facts.threshold,
+            calibration=run.facts.calibration,
+            least_confidence=run.facts.least_confidence,
         )
         reader = cls(run.model, run.tokenizer, settings, precision=precision)
         if reader._halved is not None:
@@ -62,9 +65,13 @@ class Reader:
         """The same reader with another threshold for "no answer"."""
         return self._changed(replace(self.settings, threshold=threshold))
 
+    def calibrated(self, calibration: Calibration | None) -> "Reader":
+        """The same reader, whose answers carry the confidence that a calibration gives them."""
+        return self._changed(replace(self.settings, calibration=calibration))
+
     def always_answering(self) -> "Reader":
-        """The same reader, which gives its best span even where "no answer" scores higher."""
-        return self._changed(replace(self.settings, may_abstain=False))
+        """The same reader, which gives its best span even where "no answer" scores higher, or confidence is low."""
+        return self._changed(replace(self.settings, may_abstain=False, least_confidence=0.0))
 
     def answer(self, question: str, context: str, top: int = 1) -> Answer:
         """The answer to one question, with its `top` best spans as alternatives.

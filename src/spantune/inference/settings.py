@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from spantune.confidence import Calibration
 from spantune.config import WindowsConfig
 
 ANSWER_LENGTH = 30  # tokens; the usual limit where the training data has not taught another
@@ -9,13 +10,16 @@ ANSWER_LENGTH = 30  # tokens; the usual limit where the training data has not ta
 
 @dataclass(frozen=True, slots=True)
 class ReaderSettings:
-    """How a reader reads: its windows, and when it says that there is no answer.
+    """How a reader reads: its windows, when it says that there is no answer, how sure it is to be.
 
     `answer_length` is in tokens. With `may_abstain`, "no answer" is given when `no_answer_score` is above `threshold`;
-    a reader that never saw an unanswerable question always answers.
+    a reader that never saw an unanswerable question always answers. With a `calibration`, answers carry a confidence; with
+    `least_confidence` above 0 those that are less sure are not given, whatever "no answer" scores.
     """
 
     windows: WindowsConfig = field(default_factory=WindowsConfig)
     answer_length: int = ANSWER_LENGTH
     may_abstain: bool = False
     threshold: float = 0.0
+    calibration: Calibration | None = None
+    least_confidence: float = 0.0

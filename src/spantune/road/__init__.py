@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from spantune.road.augmenting import augment_file as augment_file
     from spantune.road.checking import Checked as Checked
     from spantune.road.checking import check_data as check_data
+    from spantune.road.comparing import Calibrated as Calibrated
+    from spantune.road.comparing import calibrate_run as calibrate_run
+    from spantune.road.comparing import compare_systems as compare_systems
     from spantune.road.converting import Converted as Converted
     from spantune.road.converting import convert_files as convert_files
     from spantune.road.curve import Curve as Curve
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from spantune.road.describing import Description as Description
     from spantune.road.describing import describe as describe
     from spantune.road.exporting import export_reader as export_reader
+    from spantune.road.reporting import Reported as Reported
+    from spantune.road.reporting import write_report as write_report
     from spantune.road.splitting import Fold as Fold
     from spantune.road.splitting import Folded as Folded
     from spantune.road.splitting import Sides as Sides
@@ -46,10 +51,12 @@ _PARTS = {
     "asking": ("Asked", "ask_run", "free_folder", "worth_asking"),
     "augmenting": ("AugmentedFile", "augment_file"),
     "checking": ("Checked", "check_data"),
+    "comparing": ("Calibrated", "calibrate_run", "compare_systems"),
     "converting": ("Converted", "convert_files"),
     "curve": ("Curve", "learning_curve"),
     "describing": ("Description", "describe"),
     "exporting": ("export_reader",),
+    "reporting": ("Reported", "write_report"),
     "splitting": ("Fold", "Folded", "Sides", "fold_files", "split_files"),
     "training": ("Trained", "train_run"),
     "tuning": ("Tuned", "tune_settings"),

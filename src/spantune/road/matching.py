@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from spantune.config import Config
-from spantune.data import LeakReport, Record
+from spantune.data import LeakReport, ReadAs, Record, read_files
 from spantune.errors import EmptyDataError, RunError
 from spantune.evaluation import LabelScores, Scores
+from spantune.road.watch import Watch, working
 from spantune.tasks import TASKS, Task
 
 
@@ -29,6 +30,18 @@ def labelled_only(records: Sequence[Any], data: Sequence[str | Path]) -> tuple[A
             next_move="run spantune check on the data; questions without answers can be given to spantune predict",
         )
     return labelled
+
+
+def labelled_from(data: Sequence[str | Path], task: str, read_as: ReadAs | None, watch: Watch) -> tuple[tuple[Any, ...], int]:
+    """The records of files that can be scored, and how many cannot, which is told."""
+    with working(watch, "reading"):
+        dataset = read_files(data, read_as)
+    same_task(dataset.task, task)
+    records = labelled_only(dataset.records, data)
+    left_out = dataset.read - len(records)
+    if left_out:
+        watch.note(f"{left_out} of {dataset.read} records cannot be scored (spantune check tells which); they are left out")
+    return records, left_out
 
 
 def without_touched(

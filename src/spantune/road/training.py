@@ -12,6 +12,7 @@ from spantune.config import Config
 from spantune.data import ReadAs, Record, fingerprint, write_text
 from spantune.errors import RunError
 from spantune.models import has_new_head
+from spantune.road.learned import judged_training
 from spantune.road.matching import without_touched
 from spantune.road.outcome import Outcome, train_folds, train_once
 from spantune.road.profile import profile_of
@@ -87,13 +88,18 @@ def train_run(
             scene = Scene.of(loaded, sides.train, sides.held_out, chosen.config, watch)
             outcome = train_once(scene, checkpoints, resume=resume)
         _tell_threshold(outcome.measured, watch)
+        judged = judged_training(outcome, sides.train, sides.leaks, watch) if loaded.task.name == "answer" else None
         result = replace(outcome.result, choices=(*chosen.choices, *outcome.result.choices))
         provenance = _provenance(outcome, sides, tuple(Path(path).name for path in (*data, *eval_data)))
+        if judged is not None:
+            provenance = replace(provenance, calibration=judged.calibration, judged=judged.kept)
         save_run(out, loaded.model, loaded.tokenizer, chosen.config, result, provenance, verify=outcome.scene.verify)
     except BaseException:
         _leave_clean(checkpoints, keep_folder=was_there)
         raise
     predictor = loaded.task.tuned(outcome.scene.predictor, outcome.measured)
+    if judged is not None:
+        predictor = predictor.calibrated(judged.calibration)
     return Trained(Path(out), read_facts(out), result.history, predictor, tuple(outcome.scene.held_out))
 
 

@@ -2,21 +2,23 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spantune.data import LeakReport, ReadAs, read_files, write_text
 from spantune.data.atomic import write_lines
-from spantune.errors import EmptyDataError, RunError
-from spantune.evaluation import LabelScores, Scores, score_answers
+from spantune.errors import ConfigError, EmptyDataError, RunError
+from spantune.evaluation import Judgement, Known, LabelScores, Scores, Scoring, judge
+from spantune.evaluation.predictions import is_predictions_file
 from spantune.inference.backends import AUTO
-from spantune.road.matching import labelled_only, same_task, without_touched
+from spantune.road.judging import TOP, UNTUNED, answers_before, answers_of, judged_run
+from spantune.road.matching import labelled_from, same_task, without_touched
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
 from spantune.road.watch import Silent, Watch, counter, working
-from spantune.runs import known_from_training, read_facts
-from spantune.tasks import TASKS, always_answered
+from spantune.runs import RunFacts, known_from_training, read_facts
+from spantune.tasks import TASKS, Task, always_answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class Evaluated:
 
     `leaks` says what the run's training data knows of the records; `untouched` are the scores of the others, where there are
     both kinds. `left_out` counts records that cannot be scored. `always` is what the best spans would score, where some
-    questions got no answer although every one has one: the definition of SQuAD 1.1.
+    questions got no answer although every one has one: the definition of SQuAD 1.1. `judged` has intervals, slices, mistakes
+    and a verdict; `None` for a run that classifies.
     """
 
     scores: Scores | LabelScores
@@ -34,6 +37,7 @@ class Evaluated:
     left_out: int
     untouched: Scores | LabelScores | None = None
     always: Scores | None = None
+    judged: Judgement | None = field(default=None, repr=False)
 
     @property
     def abstained(self) -> int:
@@ -45,6 +49,13 @@ class Evaluated:
         """Records that the run was trained on themselves: the same question about the same context, or the same text."""
         return self.leaks.counts.get("same_record", 0)
 
+    def meets(self, wanted: str) -> bool:
+        """Whether the answers are surely better than the untuned model's, or of that grade at least."""
+        if self.judged is None:
+            return False
+        verdict = self.judged.verdict
+        return verdict.better if wanted == "better" else verdict.grade in ("good", wanted)
+
     def as_dict(self) -> dict[str, Any]:
         """The result as JSON can carry it: the scores in percent, and what makes them worth less."""
         found = {**self.scores.as_dict(), "seen_in_training": self.seen, "left_out": self.left_out}
@@ -53,7 +64,9 @@ class Evaluated:
             found["leaks"] = self.leaks.as_dict()
         if self.always is not None:
             found["always_answering"] = self.always.as_dict()
-        return found if self.untouched is None else {**found, "without_touched": self.untouched.as_dict()}
+        if self.untouched is not None:
+            found["without_touched"] = self.untouched.as_dict()
+        return found if self.judged is None else {**found, **self.judged.as_dict()}
 
 
 def evaluate_run(
@@ -62,50 +75,118 @@ def evaluate_run(
     *,
     out: str | Path | None = None,
     always_answer: bool = False,
+    against: str | None = None,
+    scoring: Scoring | None = None,
     read_as: ReadAs | None = None,
     watch: Watch | None = None,
 ) -> Evaluated:
-    """Score a finished run on labelled data. Records that its training data knows are counted, warned of, and scored apart.
+    """Score a run, or a file of predictions of any tool, on labelled data. Records that training data knows are scored apart.
 
     Known are records that the run was trained on, and those about a context that is the same as one of training, nearly the
-    same, or a part of it. `always_answer` gives the best span even where "no answer" scores higher. `out` names a JSON file
-    for the scores and every wrong prediction. References are taken as the data gives them, wherever they stand: scores compare
-    texts. Raises `EmptyDataError` when no labelled record is left, `ConfigError` for `always_answer` and a run that
-    classifies.
+    same, or a part of it. `always_answer` gives the best span even where "no answer" scores higher. `against` names a run,
+    the word `embedded`, a file of predictions, or with the word `untuned` what the run began with, to say whether the run is
+    better. `out` names a JSON file for all of it and every wrong prediction. References are taken as the data gives them,
+    wherever they stand: scores compare texts. Raises `EmptyDataError` when no labelled record is left, `ConfigError` for
+    `always_answer` and a run that classifies or predictions that are made, for `against` and a run that classifies, and for
+    `untuned` where the run began with a model that could not answer.
     """
-    watch = watch or Silent()
+    watch, scoring = watch or Silent(), scoring or Scoring()
+    if is_predictions_file(run):
+        return _evaluate_predictions(run, data, out, always_answer, against, scoring, read_as, watch)
     facts = read_facts(run)
+    _comparable(run, facts, against)
     if out is not None:
         check_target(out, data)
-    with working(watch, "reading"):
-        dataset = read_files(data, read_as)
-    same_task(dataset.task, facts.task)
-    records = labelled_only(dataset.records, data)
+    records, left_out = labelled_from(data, facts.task, read_as, watch)
     leaks = _known(run, records, watch)
     if leaks.touched:
         watch.warn(f"{leaks.warning}. Evaluate on other documents, or read the scores without them.")
-    left_out = dataset.read - len(records)
-    if left_out:
-        watch.note(f"{left_out} of {dataset.read} records cannot be scored (spantune check tells which); they are left out")
     task = TASKS[facts.task]
     with working(watch, "loading the model"):
         predictor = opened(task, run, AUTO, always_answer=always_answer)
     tick = counter(watch, "evaluating", len(records))
-    predictions = tuple(task.predict(predictor, records, tick, watch.warn))
-    untouched = without_touched(task, records, predictions, leaks)
-    always = _always(records, predictions) if task.name == "answer" else None
-    evaluated = Evaluated(task.score(records, predictions), predictions, leaks, left_out, untouched, always)
-    if out is not None:
-        sheet = {**evaluated.as_dict(), "errors": task.errors(records, predictions, evaluated.scores)}
-        write_text(out, json.dumps(sheet, indent=2, ensure_ascii=False) + "\n")
+    if task.name != "answer":
+        labels = tuple(task.predict(predictor, records, tick, watch.warn))
+        untouched = without_touched(task, records, labels, leaks)
+        evaluated = Evaluated(task.score(records, labels), labels, leaks, left_out, untouched)
+    else:
+        answers = tuple(predictor.answer_many(records, TOP, tick, watch.warn))
+        scores = scoring.scores(records, answers)
+        always = _always(records, answers, scoring)
+        untuned = _answers_against(run, against, records, watch, always=not predictor.settings.may_abstain)
+        judged = judged_run(run, records, answers, scoring, leaks, untuned, watch)
+        untouched = without_touched(task, records, answers, leaks)
+        evaluated = Evaluated(scores, answers, leaks, left_out, untouched, always, judged)
+    _written(out, evaluated, task, records)
     return evaluated
 
 
-def _always(records: Sequence[Any], predictions: Sequence[Any]) -> Scores | None:
+def _evaluate_predictions(
+    file: str | Path,
+    data: Sequence[str | Path],
+    out: str | Path | None,
+    always_answer: bool,
+    against: str | None,
+    scoring: Scoring,
+    read_as: ReadAs | None,
+    watch: Watch,
+) -> Evaluated:
+    """The same for what another tool answered: nothing is known of its training."""
+    if always_answer or against == UNTUNED:
+        raise ConfigError(
+            f"--always-answer or --against {UNTUNED} for the predictions in {file}",
+            expected="a run: predictions are made, and do not say what they began with",
+            next_move="leave it away, or give --against a run, the word embedded or another file of predictions",
+        )
+    if out is not None:
+        check_target(out, [file, *data])
+    records, left_out = labelled_from(data, "answer", read_as, watch)
+    answers = answers_of(file, records, watch)
+    other = None if against is None else answers_of(against, records, watch)
+    judged = judge(records, answers, scoring, Known(untuned=other))
+    leaks = LeakReport(len(records), {}, frozenset(), ())
+    evaluated = Evaluated(scoring.scores(records, answers), answers, leaks, left_out, judged=judged)
+    _written(out, evaluated, TASKS["answer"], records)
+    return evaluated
+
+
+def _comparable(run: str | Path, facts: RunFacts, against: str | None) -> None:
+    """Raise `ConfigError` where the run cannot be compared with that."""
+    if against is None or (facts.task == "answer" and not (against == UNTUNED and facts.new_head)):
+        return
+    began = "a run that began with a model that could answer" if against == UNTUNED else "a run that answers"
+    raise ConfigError(
+        f"--against {against} for {run}",
+        expected=began,
+        next_move="leave it away; a new head answers at random, so that any training is better",
+    )
+
+
+def _answers_against(
+    run: str | Path, against: str | None, records: Sequence[Any], watch: Watch, *, always: bool
+) -> tuple[Any, ...] | None:
+    """What the system says that the run is compared with; `always` where the run itself cannot abstain."""
+    if against is None:
+        return None
+    return (
+        answers_before(run, records, watch, always=always)
+        if against == UNTUNED
+        else answers_of(against, records, watch, always=always)
+    )
+
+
+def _written(out: str | Path | None, evaluated: Evaluated, task: Task, records: Sequence[Any]) -> None:
+    """Scores, judgement and every wrong prediction as JSON, where that is wanted."""
+    if out is not None:
+        sheet = {**evaluated.as_dict(), "errors": task.errors(records, evaluated.predictions, evaluated.scores)}
+        write_text(out, json.dumps(sheet, indent=2, ensure_ascii=False) + "\n")
+
+
+def _always(records: Sequence[Any], predictions: Sequence[Any], scoring: Scoring) -> Scores | None:
     """What the best spans would score, where every question has an answer and some got none."""
     if all(one.text for one in predictions) or any(record.is_impossible for record in records):
         return None
-    return score_answers(records, [always_answered(one) for one in predictions])
+    return scoring.scores(records, [always_answered(one) for one in predictions])
 
 
 def _known(run: str | Path, records: Sequence[Any], watch: Watch) -> LeakReport:

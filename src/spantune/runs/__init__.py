@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from spantune.lazily import names_of
 from spantune.runs.facts import Provenance, RunFacts
-from spantune.runs.reading import Run, known_from_training, load_run, read_facts
+from spantune.runs.reading import Run, known_from_training, load_history, load_run, read_facts
 
 if TYPE_CHECKING:
     from spantune.runs.folder import STARTED_WITH as STARTED_WITH
@@ -27,6 +27,7 @@ __all__ = [
     "RunFacts",
     "claim_folder",
     "known_from_training",
+    "load_history",
     "load_run",
     "read_facts",
     "save_run",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from spantune.confidence import Calibration
 from spantune.config import Config
 from spantune.data import Record
 from spantune.errors import RunError
@@ -25,7 +26,8 @@ class Provenance:
     on. `scores` and `untuned` are percent on the held-out records, after and before fine-tuning. `touched` counts held-out
     records that the training data knows; `without_touched` are the scores of the others, where there are both kinds.
     `new_head` is whether the model began with a random head, `share` how much of the weights is tuned (the rest is as before),
-    `general` F1 on the general questions before and after, where measured.
+    `general` F1 on the general questions before and after, where measured. `calibration` is fitted on the held-out records,
+    `judged` is what is to be said of their scores.
     """
 
     train: Sequence[Record] = ()
@@ -40,11 +42,17 @@ class Provenance:
     new_head: bool = True
     share: float = 1.0
     general: Mapping[str, float] | None = None
+    calibration: Calibration | None = None
+    judged: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """The content of `spantune.json`. `config` is whole: every setting as it was used."""
+    """The content of `spantune.json`. `config` is whole: every setting as it was used.
+
+    Answers that are less sure than `least_confidence`, by `calibration`, are not given. `judged` are the intervals and the
+    verdict of the training's own held-out records.
+    """
 
     task: Literal["answer", "classify"]
     config: Config
@@ -60,6 +68,9 @@ class RunFacts:
     new_head: bool = True
     share: float = 1.0
     general: Mapping[str, float] | None = None
+    calibration: Calibration | None = None
+    least_confidence: float = 0.0
+    judged: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """The text of the file."""

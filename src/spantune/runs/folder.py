@@ -210,6 +210,8 @@ def _facts(model: Any, config: Config, result: FineTuned, provenance: Provenance
         new_head=provenance.new_head,
         share=provenance.share,
         general=None if provenance.general is None else dict(provenance.general),
+        calibration=provenance.calibration,
+        judged=provenance.judged,
     )
 
 

@@ -57,15 +57,23 @@ def load_run(folder: Path | str, task: str | None = None) -> Run:
     from safetensors import safe_open
 
     from spantune.models import load_tokenizer, open_classifier, open_reader
-    from spantune.training.history import History
 
     with _damage_told(folder):
         for weights in sorted(folder.glob("*.safetensors")):
             with safe_open(weights, "np") as handle:
                 handle.keys()
-        history = History.from_dict(json.loads((folder / HISTORY).read_text(encoding="utf-8")))
+    history = load_history(folder)
     model = (open_reader if facts.task == "answer" else open_classifier)(name)
     return Run(folder, model, load_tokenizer(name), facts, history)
+
+
+def load_history(folder: Path | str) -> "History":
+    """The training trace of a finished run, without its weights. Raises `RunError` where it is damaged."""
+    from spantune.training.history import History
+
+    folder = run_folder(folder)
+    with _damage_told(folder):
+        return History.from_dict(json.loads((folder / HISTORY).read_text(encoding="utf-8")))
 
 
 def read_facts(folder: Path | str) -> RunFacts:

@@ -127,19 +127,26 @@ def save_curves(history: History, path: Path | str) -> Path:
     Without held-out scores there is one panel. The file appears whole or not at all. Returns the path; raises
     `OutputError` when it cannot be written.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = curves_figure(history)
+    FigureCanvasAgg(figure)
+    write_bytes(path, _png(figure))
+    return Path(path)
+
+
+def curves_figure(history: History) -> "Figure":
+    """The same as a matplotlib figure."""
     # Imported here because it takes about half a second. `Figure` alone, without pyplot, keeps no global state: two
     # threads may draw at once, and no window system is looked for.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     panels = [_draw_losses, *([_draw_scores] if any(epoch.scores for epoch in history.epochs) else [])]
     figure = Figure(figsize=(5.2 * len(panels), 4.2), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
     for place, draw in enumerate(panels, start=1):
         draw(figure.add_subplot(1, len(panels), place), history)
     figure.suptitle(_title(history), fontsize=12, fontweight="bold")
-    write_bytes(path, _png(figure))
-    return Path(path)
+    return figure
 
 
 # -- cells and notes ---------------------------------------------------------------------------------------------------

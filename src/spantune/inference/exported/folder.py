@@ -34,7 +34,7 @@ class ExportedFolder:
 
     def to_json(self) -> str:
         """The text of the file."""
-        settings = {**asdict_of(self.settings), "windows": self.settings.windows.model_dump(mode="json")}
+        settings = TypeAdapter(ReaderSettings).dump_python(self.settings, mode="json")
         record = {"format": FORMAT, **asdict_of(self), "settings": settings}
         return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
 

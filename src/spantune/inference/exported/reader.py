@@ -49,8 +49,8 @@ class ExportedReader:
         return cls(found.settings, found.engine, Answering(tokens, found.settings, scoring))
 
     def always_answering(self) -> "ExportedReader":
-        """The same reader, which gives its best span even where "no answer" scores higher."""
-        settings = replace(self.settings, may_abstain=False)
+        """The same reader, which gives its best span even where "no answer" scores higher, or confidence is low."""
+        settings = replace(self.settings, may_abstain=False, least_confidence=0.0)
         return ExportedReader(settings, self.engine, replace(self._answering, settings=settings))
 
     def answer(self, question: str, context: str, top: int = 1) -> Answer:

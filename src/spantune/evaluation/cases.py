@@ -1,0 +1,154 @@
+"""In: labelled questions, what was answered, what that scored. Out: the three side by side, with the group each belongs to.
+
+Does not know: who answered. What a tool did not say, `None`, is not made up.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from spantune.data.records import Example
+from spantune.data.splitting import GROUPINGS
+from spantune.evaluation.pairing import pair
+from spantune.evaluation.scores import QuestionScore, Scores
+from spantune.evaluation.uncertainty import Mean, Resampling
+
+TOP = (1, 3, 5)  # how many best answers are looked at for recall
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was answered to one question; `text` is "" for "no answer".
+
+    `start` is a code point of the context; `probability` is that of the answer as its tool gave it, `no_answer_score` higher
+    for "no answer"; `alternatives` are the texts of the best answers, best first, the one given among them.
+    """
+
+    id: str
+    text: str
+    start: int | None = None
+    probability: float | None = None
+    no_answer_score: float | None = None
+    alternatives: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, answer: Any) -> "Given":
+        """What any answer with `id` and `text` says; its other fields where it has them.
+
+        >>> from types import SimpleNamespace
+        >>> Given.of(SimpleNamespace(id="1", text="Ada", probability=0.9))
+        Given(id='1', text='Ada', start=None, probability=0.9, no_answer_score=None, alternatives=())
+        """
+        if isinstance(answer, cls):
+            return answer
+        return cls(
+            answer.id,
+            answer.text,
+            getattr(answer, "start", None) if answer.text else None,
+            getattr(answer, "probability", None),
+            getattr(answer, "no_answer_score", None),
+            tuple(one.text for one in getattr(answer, "alternatives", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question, what was answered, and what that scored. `group` names what it was resampled with: its document, mostly.
+
+    `confidence` is the calibrated probability that the answer matches exactly, where one is known; `unreachable` is whether no
+    window of the reader shows a whole reference.
+    """
+
+    record: Example
+    given: Given
+    score: QuestionScore
+    group: str
+    confidence: float | None = None
+    unreachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """For each record the name of its group, and how they were grouped, in words."""
+
+    names: tuple[str, ...]
+    sentence: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Questions, answers and scores, in order, and how the questions were grouped."""
+
+    each: tuple[Case, ...] = field(repr=False)
+    grouped: Grouped
+
+    def __len__(self) -> int:
+        return len(self.each)
+
+    def known(self, confidence: Sequence[float | None] | None, unreachable: Collection[str] = ()) -> "Cases":
+        """The same with calibrated probabilities, one a case, and the ids of questions whose answer no window shows."""
+        values = [None] * len(self.each) if confidence is None else confidence
+        both = zip(self.each, values, strict=True)
+        each = (replace(case, confidence=value, unreachable=case.record.id in unreachable) for case, value in both)
+        return replace(self, each=tuple(each))
+
+
+def cases_of(records: Sequence[Example], answers: Iterable[Any], scores: Scores) -> Cases:
+    """Put together what belongs together. Raises `EvaluationError` for answers of other questions."""
+    grouped = groups_of(records)
+    both = zip(pair(tuple(records), answers), scores.per_question, grouped.names, strict=True)
+    return Cases(tuple(Case(record, Given.of(answer), score, group) for (record, answer), score, group in both), grouped)
+
+
+def groups_of(records: Sequence[Example]) -> Grouped:
+    """Questions about one document belong together; of one document alone, those about one paragraph.
+
+    >>> rows = [Example(str(number), "Who?", f"Ada, {number}.", document=f"d{number // 5}") for number in range(20)]
+    >>> groups_of(rows).count
+    4
+    """
+    for by in ("document", "context"):
+        grouping = GROUPINGS[by](records)
+        roots = grouping.roots
+        count = len(set(roots))
+        if count > 1:
+            break
+    return Grouped(tuple(map(str, roots)), grouping.sentence, count)
+
+
+def means_of(cases: Sequence[Case]) -> dict[str, Mean]:
+    """Every score of the questions with its interval, 0 to 1, under the names that `Scores.as_dict` has them by.
+
+    `top_3` is the share of questions that have an exact match among the three best answers, where alternatives are known.
+    """
+    table: dict[str, list[float]] = {
+        name: [getattr(case.score, name) for case in cases] for name in ("exact_match", "f1", "precision", "recall")
+    }
+    present: dict[str, list[bool]] = {}
+    answerable = [case.score.has_answer for case in cases]
+    if not all(answerable) and any(answerable):
+        for group, wanted in (("HasAns", True), ("NoAns", False)):
+            for name, of in (("exact", "exact_match"), ("f1", "f1")):
+                table[f"{group}_{name}"] = table[of]
+                present[f"{group}_{name}"] = [one is wanted for one in answerable]
+    if any(len(case.given.alternatives) > 1 for case in cases):
+        for most in TOP[1:]:
+            table[f"top_{most}"] = [_hit(case, most) for case in cases]
+    shown = np.ones((len(cases), len(table)), dtype=bool)
+    for at, name in enumerate(table):
+        if name in present:
+            shown[:, at] = present[name]
+    sums = Resampling(len(table))
+    sums.add([case.group for case in cases], np.array(list(table.values())).T, shown)
+    return {name: sums.mean(column) for column, name in enumerate(table)}
+
+
+def _hit(case: Case, most: int) -> float:
+    from spantune.evaluation.metrics import exact_match
+
+    if case.score.exact_match:
+        return 1.0
+    return max((exact_match(text, case.score.references) for text in case.given.alternatives[:most]), default=0.0)

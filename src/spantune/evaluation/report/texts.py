@@ -1,0 +1,142 @@
+"""In: a judgement. Out: it as Markdown, JSON and CSV. Does not know: pages."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from spantune.evaluation.analysis.mistakes import MISTAKES
+from spantune.evaluation.judging import Judgement
+from spantune.evaluation.report.about import About
+from spantune.evaluation.uncertainty import Mean
+from spantune.wording import shortened, visible
+
+SHOWN = {
+    "exact_match": "EM",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "HasAns_exact": "EM, answerable",
+    "HasAns_f1": "F1, answerable",
+    "NoAns_exact": "EM, unanswerable",
+    "NoAns_f1": "F1, unanswerable",
+    "top_3": "right among the best 3",
+    "top_5": "right among the best 5",
+}
+ERRORS = 50
+SLICES = 20
+SUSPECTS = 30
+_STEERS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def report_json(found: Judgement, about: About) -> str:
+    """All of it, with every question that does not match."""
+    wrong = [{**one.case.score.as_row(), "mistake": one.kind, "confidence": one.case.confidence} for one in found.mistakes.each]
+    record = {
+        "title": about.title,
+        **found.as_dict(),
+        "errors": wrong,
+        "commands": list(about.commands),
+        "versions": dict(about.versions),
+        "settings": dict(about.settings),
+        "data": dict(about.data),
+    }
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def report_csv(found: Judgement) -> str:
+    """A row for each question, for a spreadsheet. No cell begins a formula: those that would get an apostrophe before them."""
+    kinds = {one.case.record.id: one.kind for one in found.mistakes.each}
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("id", "document", "question", "references", "prediction", "exact_match", "f1", "confidence", "mistake"))
+    for case in found.cases.each:
+        score = case.score
+        texts = (score.id, case.record.document or "", case.record.question, " | ".join(score.references), score.prediction)
+        sure = "" if case.confidence is None else f"{case.confidence:.4f}"
+        numbers = (f"{score.exact_match:g}", f"{score.f1:.4f}", sure)
+        writer.writerow((*map(cell, texts), *numbers, kinds.get(score.id, "")))
+    return out.getvalue()
+
+
+def cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula (OWASP, CSV injection).
+
+    >>> cell("=1+1"), cell("Ada")
+    ("'=1+1", 'Ada')
+    """
+    return f"'{text}" if text.lstrip().startswith(_STEERS) or text.startswith(_STEERS) else text
+
+
+def report_markdown(found: Judgement, about: About) -> str:
+    """The verdict, the scores, where it goes wrong, how to make it again."""
+    parts = [
+        f"# {_plain(about.title)}",
+        about.subtitle,
+        "## Verdict",
+        *(f"- {_plain(one.sentence)}" for one in found.verdict.remarks),
+    ]
+    heads = ("", "value", "95% interval", "untuned")
+    parts += [
+        "## Scores",
+        _table(heads, _score_rows(found)),
+        f"{len(found.cases)} questions in {found.cases.grouped.count} groups",
+    ]
+    if found.mistakes.counts:
+        rows = [(kind, str(count), MISTAKES[kind][1]) for kind, count in found.mistakes.counts.items()]
+        parts += ["## Mistakes", _table(("", "questions", "what it is"), rows)]
+    if found.sliced.slices:
+        slices = [
+            (
+                f"{one.name} = {one.value}",
+                str(one.count),
+                _value(one.f1),
+                _interval(one.f1),
+                "surely worse" if one.surely_worse else "",
+            )
+            for one in found.sliced.slices[:SLICES]
+        ]
+        parts += ["## Slices", _table(("", "questions", "F1", "95% interval", ""), slices)]
+    if found.suspects:
+        rows = [
+            (_cut(one.case.record.question), _cut(" | ".join(one.case.score.references)), ", ".join(one.reasons))
+            for one in found.suspects
+        ]
+        parts += ["## Labels to look at", _table(("question", "label", "why"), rows[:SUSPECTS])]
+    if about.commands:
+        parts += ["## To make it again", "```\n" + "\n".join(about.commands) + "\n```"]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def score_rows(found: Judgement) -> list[tuple[str, Mean, Mean | None]]:
+    """What is shown of the scores: name, mean, the untuned model's."""
+    untuned = found.untuned or {}
+    return [(name, found.means[key], untuned.get(key)) for key, name in SHOWN.items() if key in found.means]
+
+
+def _score_rows(found: Judgement) -> list[tuple[str, str, str, str]]:
+    return [(name, _value(mean), _interval(mean), "" if old is None else _value(old)) for name, mean, old in score_rows(found)]
+
+
+def _value(mean: Mean) -> str:
+    return f"{100 * mean.value:.1f}"
+
+
+def _interval(mean: Mean) -> str:
+    return "unknown" if mean.interval is None else f"{100 * mean.interval.low:.1f} to {100 * mean.interval.high:.1f}"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    return "\n".join([*lines, *("| " + " | ".join(_plain(str(one)) for one in row) + " |" for row in rows)])
+
+
+def _cut(text: str) -> str:
+    return shortened(" ".join(text.split()), 160)
+
+
+def _plain(text: str) -> str:
+    """A text that Markdown takes for nothing else, on one line."""
+    safe = " ".join(visible(text).split())
+    return "".join(f"\\{one}" if one in "\\`*_{}[]<>|#!~" else one for one in safe).replace("&", "&amp;")

@@ -1,0 +1,111 @@
+"""In: what a training, a run or any other tool answered to labelled questions. Out: calibration, and what to make of it.
+
+Does not know: how scores are resampled, how anything is shown.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from spantune.data import LeakReport
+from spantune.errors import SpantuneError
+from spantune.evaluation import Comparison, Judgement, Known, Mean, Scoring, compare, judge
+from spantune.evaluation.predictions import answers_to, is_predictions_file, read_predictions
+from spantune.evaluation.uncertainty import Interval
+from spantune.features import encode
+from spantune.inference.backends import AUTO
+from spantune.road.opening import opened
+from spantune.road.watch import Watch, counter, working
+from spantune.runs import RunFacts, read_facts
+from spantune.runs.reading import FACTS, run_folder
+from spantune.tasks import TASKS
+
+UNTUNED = "untuned"  # the word for what a run began with
+TOP = 5  # best answers that are kept of each question
+
+
+def judged_run(
+    run: str | Path,
+    records: Sequence[Any],
+    answers: Sequence[Any],
+    scoring: Scoring,
+    leaks: LeakReport,
+    untuned: Sequence[Any] | None,
+    watch: Watch,
+) -> Judgement:
+    """What is to be said of a run's answers to these questions."""
+    facts = read_facts(run)
+    touched = leaks.touched_count
+    trained_on = (facts.judged or {}).get("trained_on")
+    return judge(
+        records,
+        answers,
+        scoring,
+        Known(
+            confidence=[answer.confidence for answer in answers],
+            unreachable=_unreachable(run, facts, records, scoring.scores(records, answers), watch),
+            untuned=untuned,
+            trained_on=None if trained_on is None else _mean_from(trained_on),
+            touched=touched,
+            without_touched=f1_without(leaks, records, answers) if 0 < touched < len(records) else None,
+            general=None if facts.general is None else (facts.general["before"], facts.general["after"]),
+        ),
+    )
+
+
+def f1_without(leaks: LeakReport, records: Sequence[Any], answers: Sequence[Any]) -> float:
+    """F1 of the questions that training data does not know."""
+    return Scoring().scores(leaks.untouched(records), leaks.untouched(answers)).f1
+
+
+def _unreachable(run: str | Path, facts: RunFacts, records: Sequence[Any], scores: Any, watch: Watch) -> frozenset[str]:
+    """Of the questions that were not answered right, those whose answer no window shows."""
+    from spantune.models import load_tokenizer
+
+    wrong = [record for record, one in zip(records, scores.per_question, strict=True) if not one.exact_match]
+    placed = [record for record in wrong if record.answers and all(span.start is not None for span in record.answers)]
+    try:
+        with working(watch, "looking for answers that no window shows"):
+            return frozenset(encode(placed, load_tokenizer(str(run)), facts.config.windows).lost.examples)
+    except SpantuneError:  # labels at a place where they do not stand are scored by their text, and have no window
+        return frozenset()
+
+
+def _mean_from(record: Mapping[str, Any]) -> Mean:
+    interval = None if record["low"] is None else Interval(record["low"], record["high"])
+    return Mean(record["value"], record["count"], record["groups"], interval, record["error"])
+
+
+def answers_of(system: str | Path, records: Sequence[Any], watch: Watch, *, always: bool = False) -> tuple[Any, ...]:
+    """What a run, the word `embedded`, or a file of predictions says to these questions."""
+    if is_predictions_file(system):
+        return answers_to(records, read_predictions(system), str(system))
+    with working(watch, f"loading {system}"):
+        reader = opened(TASKS["answer"], system, AUTO, always_answer=always)
+    tick = counter(watch, f"asking {system}", len(records))
+    return tuple(reader.answer_many(records, TOP, tick, watch.warn))
+
+
+def answers_before(run: str | Path, records: Sequence[Any], watch: Watch, *, always: bool) -> tuple[Any, ...]:
+    """What the model that a run began with says: another run, or any model that could answer."""
+    facts = read_facts(run)
+    name = facts.config.model.name
+    if (run_folder(name) / FACTS).is_file():
+        return answers_of(name, records, watch, always=always)
+    from spantune.inference import Reader, ReaderSettings
+    from spantune.models import load_reader, load_tokenizer
+
+    with working(watch, f"loading {name}"):
+        settings = ReaderSettings(facts.config.windows, facts.answer_length, may_abstain=facts.may_abstain and not always)
+        reader = Reader(load_reader(facts.config.model, 0), load_tokenizer(name), settings, precision="auto")
+    tick = counter(watch, f"asking {name}", len(records))
+    return tuple(reader.answer_many(records, TOP, tick, watch.warn))
+
+
+def compared(records: Sequence[Any], systems: Sequence[str], scoring: Scoring, watch: Watch) -> Comparison:
+    """Several systems on the same questions, each against the first; two of one name get a number."""
+    named: dict[str, Sequence[Any]] = {}
+    for system in systems:
+        name = system if system not in named else f"{system} ({len(named) + 1})"
+        named[name] = answers_of(system, records, watch)
+    return compare(records, named, scoring)

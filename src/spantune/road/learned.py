@@ -1,0 +1,73 @@
+"""In: the outcome of a training. Out: its calibration, what to make of its held-out scores. Does not know: files of data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spantune.confidence import Calibration
+from spantune.data import LeakReport
+from spantune.evaluation import Known, Mean, Resampling, Scoring, fit_calibration, judge
+from spantune.evaluation.cases import groups_of
+from spantune.road.judging import f1_without
+from spantune.road.outcome import Outcome
+from spantune.road.scene import evenly
+from spantune.road.watch import Watch, counter
+
+LEARNED_FROM = 200  # training questions that are asked again, to see whether they were learned
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTraining:
+    """The calibration of a trained model, and what its run keeps of the judgement: no question and no answer."""
+
+    calibration: Calibration
+    kept: Mapping[str, Any]
+
+
+def judged_training(outcome: Outcome, train: Sequence[Any], leaks: LeakReport | None, watch: Watch) -> JudgedTraining:
+    """The calibration that held-out answers ask for, and what is to be said of the training.
+
+    Confidences are judged by curves that an answer's document had no part in; that of the run is fitted to all of them.
+    """
+    records: tuple[Any, ...] = tuple(outcome.scene.held_out)
+    answers = outcome.measured.predictions
+    scores = Scoring().scores(records, answers)
+    fitted = fit_calibration(
+        [answer.probability for answer in answers],
+        [bool(one.exact_match) for one in scores.per_question],
+        [bool(answer.text) for answer in answers],
+        groups_of(records).names,
+    )
+    touched = 0 if leaks is None else leaks.touched_count
+    trained_on = _learned(outcome, train, watch)
+    known = Known(
+        confidence=fitted.cross_fitted,
+        unreachable=frozenset(outcome.scene.held_windows.lost.examples),
+        untuned=outcome.untuned.predictions if outcome.general is not None or outcome.mixed is not None else None,
+        trained_on=trained_on,
+        touched=touched,
+        without_touched=f1_without(leaks, records, answers) if leaks is not None and 0 < touched < len(records) else None,
+        general=None if outcome.general is None else (outcome.general["before"], outcome.general["after"]),
+    )
+    whole = judge(records, answers, known=known).as_dict()
+    names = ("verdict", "intervals", "grouped_by", "groups", "untuned", "gain", "mistakes", "calibration")
+    kept = {name: whole[name] for name in names}
+    return JudgedTraining(fitted.calibration, {**kept, "trained_on": _as_dict(trained_on)})
+
+
+def _learned(outcome: Outcome, train: Sequence[Any], watch: Watch) -> Mean:
+    """F1 of a sample of the training questions."""
+    asked = tuple(evenly(train, LEARNED_FROM))
+    tick = counter(watch, "asking training questions again", len(asked))
+    reader = outcome.scene.task.tuned(outcome.scene.predictor, outcome.measured)
+    scores = Scoring().scores(asked, tuple(reader.answer_many(asked, progress=tick)))
+    sums = Resampling(1)
+    sums.add(groups_of(asked).names, np.array([one.f1 for one in scores.per_question])[:, None])
+    return sums.mean(0)
+
+
+def _as_dict(mean: Mean) -> dict[str, Any]:
+    low, high = (None, None) if mean.interval is None else (mean.interval.low, mean.interval.high)
+    return {"value": mean.value, "count": mean.count, "groups": mean.groups, "low": low, "high": high, "error": mean.error}
