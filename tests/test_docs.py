@@ -23,6 +23,7 @@ PAGES = {
     "coming-from.md": 8,
     "methods.md": 8,
     "recipes.md": 7,
+    "evaluation.md": 12,
     "reader.md": 4,
 }
 """Pages of the documentation, and how many examples each has at least."""

@@ -96,7 +96,8 @@ def test_few_questions_are_trained_on_in_folds_as_far_as_groups_and_time_allow(d
 
 
 @pytest.mark.parametrize(
-    ("questions", "batch", "epochs", "replay"), [(16, 16, 8, 1.0), (300, 16, 8, 1.0), (1000, 32, 8, 0.5), (3000, 32, 3, 0.5)]
+    ("questions", "batch", "epochs", "replay"),
+    [(16, 16, 8, 3.0), (64, 16, 8, 1.0), (300, 16, 8, 1.0), (1000, 32, 8, 0.5), (3000, 32, 3, 0.5)],
 )
 def test_more_questions_get_larger_batches_fewer_passes_and_less_replay(questions, batch, epochs, replay):
     config, _ = chosen(questions=questions)

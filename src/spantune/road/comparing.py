@@ -120,7 +120,8 @@ def calibrate_run(
         )
     known = [(value, hit) for value, hit in zip(fitted.cross_fitted, right, strict=True) if value is not None]
     values, hits = [value for value, _ in known], [hit for _, hit in known]
-    selection = None if precision is None else _selection(precision, values, hits)
+    sure = [fitted.calibration.confidence(one.probability, answered=bool(one.text)) or 0.0 for one in answers]
+    selection = None if precision is None else _selection(precision, sure, right)
     kept = replace(
         facts,
         calibration=fitted.calibration,

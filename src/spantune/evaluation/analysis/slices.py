@@ -19,6 +19,7 @@ from spantune.evaluation.uncertainty import LEVEL, Interval, Mean, Resampling, f
 
 FEWEST = 10  # questions, below which a slice is not shown
 MOST_VALUES = 20  # of one field: a field with a value of its own for each question slices nothing
+MOST_DOCUMENTS = 40  # the largest ones: more slices only make the correction for their number harsher
 ROUNDS = 1000
 WORDS_IN_A_WINDOW = 250  # 384 tokens less a question, at about 1.4 tokens a word
 
@@ -221,7 +222,7 @@ def _members(cases: Sequence[Case]) -> tuple[list[tuple[str, str, NDArray[np.int
         if len(sizes) < 2:
             continue
         table = np.array([value or "" for value in values], dtype=object)
-        for value, size in sizes.items():
+        for value, size in sizes.most_common(MOST_DOCUMENTS):
             if size < FEWEST or size > len(cases) - FEWEST:
                 too_small += size < FEWEST
                 continue
