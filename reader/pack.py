@@ -4,8 +4,8 @@
 
 In: the folder of a run of `--set training.method=lora` from `embedded-encoder`, and that of the pool it was trained on. Out: in
 `src/spantune/embedded` the adapter in 16 bits and of a rank that fits into 8 MB with all that stands beside it, settings,
-history, hashes of what was trained on, and a threshold tuned on the probe; in `src/spantune/data/general` the pool's probe and
-replay; what the smaller adapter lost as JSON on standard output. Does not know: how it was trained.
+history, hashes of what was trained on, threshold and calibration fitted to the probe; in `src/spantune/data/general` the pool's
+probe and replay; what the smaller adapter lost as JSON on standard output. Does not know: how it was trained.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import subprocess
 import sys
 from array import array
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ from spantune import Example, Reader, score_answers
 from spantune.data import Record, check, read_files, sketch
 from spantune.data.general import HOME as GENERAL
 from spantune.embedded import EMBEDDED, READER_FOLDER
-from spantune.evaluation import best_threshold
+from spantune.evaluation import best_threshold, fit_calibration
+from spantune.evaluation.cases import groups_of
 from spantune.models import ENCODER
 
 LIMIT = 8_000_000  # bytes of everything in the folder
@@ -122,7 +123,7 @@ def _write_threshold(target: Path, probe: Path) -> None:
 
 
 def balanced(probe: str) -> dict[str, Any]:
-    """The threshold that gives the embedded reader the best mean of both kinds' F1 on a file of questions, and the scores."""
+    """The threshold that gives the embedded reader the best mean of both kinds' F1 on a file; its scores, its calibration."""
     records = [one for one in check(read_files([probe])).examples if isinstance(one, Example)]
     reader = Reader.load(EMBEDDED)
     answers = tuple(reader.always_answering().answer_many(records))
@@ -134,7 +135,15 @@ def balanced(probe: str) -> dict[str, Any]:
     threshold = best_threshold(scores, weights, labels).value
     reached: dict[str, Any] = dict(score_answers(records, reader.with_threshold(threshold).answer_many(records)).as_dict())
     shown = {name: float(reached[name]) for name in ("exact_match", "f1", "precision", "recall")}
-    return {"threshold": threshold, "scores": shown}
+    return {"threshold": threshold, "scores": shown, "calibration": _calibration(records, reader.with_threshold(threshold))}
+
+
+def _calibration(records: Sequence[Example], reader: Reader) -> dict[str, Any]:
+    """How often answers with such a probability are right on the probe, and refusals."""
+    answers = tuple(reader.calibrated(None).answer_many(records))
+    right = [bool(one.exact_match) for one in score_answers(records, answers).per_question]
+    said, answered = [one.probability for one in answers], [bool(one.text) for one in answers]
+    return asdict(fit_calibration(said, right, answered, groups_of(records).names).calibration)
 
 
 def _seal(file: Path, digest: str) -> None:
