@@ -2,7 +2,7 @@
 
     python benchmarks/intervals.py [--datasets 1000]
 
-- coverage: how many of 100 intervals of 95% hold the true mean, for right-or-wrong scores and for scores like F1, questions that
+- coverage: how many of 100 intervals of 95% hold the true mean, for right-or-wrong scores and scores like F1, questions that
   are independent or alike within a document, documents of one size or of very different ones
 - false: how often one of two equal systems is called better
 - power: how often a system that is better by some points is called so

@@ -232,7 +232,8 @@ def test_texts_go_the_same_road_and_json_is_all_that_is_printed(spantune, quick_
     assert made["scores"].keys() == {"accuracy", "macro_f1"}
     write_examples(made_texts(10, seed=5), tmp_path / "t.json")
     assert {"count", "accuracy", "macro_f1"} <= as_json(spantune("evaluate", run, tmp_path / "t.json", "--json")).keys()
-    first, second = spantune("evaluate", run, tmp_path / "t.json")[1].splitlines()
+    first, sampled, second = spantune("evaluate", run, tmp_path / "t.json")[1].splitlines()
+    assert re.fullmatch(r"  in 95 of 100 samples like this: accuracy \d+\.\d to \d+\.\d, macro-F1 \d+\.\d to \d+\.\d", sampled)
     assert re.fullmatch(r"10 texts: accuracy \d+\.\d, macro-F1 \d+\.\d", first)
     assert second.startswith("without those that the training data knows: 7 texts: accuracy")
     code, out, _ = spantune("ask", run, "It speaks of France.", "--top", "2")

@@ -233,3 +233,10 @@ def test_a_report_on_predictions_has_no_training_and_no_traces(many, tmp_path):
 def test_an_unknown_format_is_told_before_anything_is_asked(tuned_again, many, tmp_path):
     with pytest.raises(ConfigError, match="'pdf'"):
         write_report(tuned_again, [many], tmp_path / "report.pdf")
+
+
+def test_likeness_in_meaning_stands_beside_the_scores_and_changes_none(reader_run, many):
+    plain, semantic = evaluate_run(reader_run, [many]), evaluate_run(reader_run, [many], semantic=True)
+    assert semantic.scores.as_dict() == plain.scores.as_dict()
+    assert 0 < semantic.semantic.value < 1
+    assert (plain.semantic, semantic.as_dict()["semantic"]["count"]) == (None, 90)

@@ -26,6 +26,9 @@ def command(
     require: options.Require = None,
     language: options.Language = "en",
     aliases: options.AliasFile = None,
+    semantic: Annotated[
+        bool, typer.Option("--semantic", help="Also say how alike answers and references are in meaning: no EM, no F1.")
+    ] = False,
     shape: options.Shape = None,
     columns: options.Columns = None,
     encoding: options.Encoding = None,
@@ -51,6 +54,7 @@ def command(
             always_answer=always_answer,
             against=against or ("untuned" if wanted == "better" else None),
             scoring=options.scoring(language, aliases),
+            semantic=semantic,
             read_as=options.read_as(shape, columns, encoding),
             watch=watch,
         )

@@ -192,6 +192,11 @@ def evaluated(made: "Evaluated") -> None:
     if judged is not None and judged.means["f1"].interval is not None:
         told = ", ".join(f"{_named(name)} {_span(judged.means[name])}" for name in ("exact_match", "f1"))
         line(f"  in 95 of 100 samples like this: {told}; {judged.cases.grouped.count} groups, {judged.cases.grouped.sentence}")
+    if made.labels is not None and made.labels["accuracy"].interval is not None:
+        told = ", ".join(f"{_named(name)} {_span(mean)}" for name, mean in made.labels.items())
+        line(f"  in 95 of 100 samples like this: {told}")
+    if made.semantic is not None:
+        line(f"  alike in meaning, by all-MiniLM-L6-v2: {100 * made.semantic.value:.1f} ({_span(made.semantic)}); no EM, no F1")
     for group, name in (("HasAns", "answerable"), ("NoAns", "unanswerable")):
         if f"{group}_total" in scores:
             line(f"  {scores[f'{group}_total']} {name}: EM {scores[f'{group}_exact']:.1f}, F1 {scores[f'{group}_f1']:.1f}")

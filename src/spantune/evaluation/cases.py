@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spantune.data.records import Example
+from spantune.data.records import Example, Record
 from spantune.data.splitting import GROUPINGS
 from spantune.evaluation.pairing import pair
 from spantune.evaluation.scores import QuestionScore, Scores
@@ -103,7 +103,7 @@ def cases_of(records: Sequence[Example], answers: Iterable[Any], scores: Scores)
     return Cases(tuple(Case(record, Given.of(answer), score, group) for (record, answer), score, group in both), grouped)
 
 
-def groups_of(records: Sequence[Example]) -> Grouped:
+def groups_of(records: Sequence[Record]) -> Grouped:
     """Questions about one document belong together; of one document alone, those about one paragraph.
 
     >>> rows = [Example(str(number), "Who?", f"Ada, {number}.", document=f"d{number // 5}") for number in range(20)]

@@ -84,10 +84,10 @@ class Judgement:
         """The judgement for JSON; scores in percent."""
         return {
             "verdict": self.verdict.as_dict(),
-            "intervals": {name: _percent(mean) for name, mean in self.means.items()},
+            "intervals": {name: mean_in_percent(mean) for name, mean in self.means.items()},
             "grouped_by": self.cases.grouped.sentence,
             "groups": self.cases.grouped.count,
-            "untuned": None if self.untuned is None else {name: _percent(mean) for name, mean in self.untuned.items()},
+            "untuned": None if self.untuned is None else {name: mean_in_percent(mean) for name, mean in self.untuned.items()},
             "gain": None if self.gain is None else difference_as_dict(self.gain),
             "mistakes": dict(self.mistakes.counts),
             "right_text_at_another_place": self.mistakes.elsewhere,
@@ -173,7 +173,7 @@ class Compared:
         return {
             "name": self.name,
             "outcome": self.outcome,
-            "scores": {name: _percent(mean) for name, mean in self.means.items()},
+            "scores": {name: mean_in_percent(mean) for name, mean in self.means.items()},
             "f1": difference_as_dict(self.f1),
             "exact_match": difference_as_dict(self.exact_match),
             "p_corrected": self.p,
@@ -205,7 +205,7 @@ class Comparison:
         """The comparison for JSON."""
         return {
             "first": self.first,
-            "scores": {name: _percent(mean) for name, mean in self.means.items()},
+            "scores": {name: mean_in_percent(mean) for name, mean in self.means.items()},
             "questions": self.questions,
             "groups": self.groups,
             "grouped_by": self.grouped_by,
@@ -296,7 +296,8 @@ def _calibration(cases: Cases) -> tuple[Reliability | None, Selective | None, bo
     return reliability(values, right), selective(values, [case.score.exact_match for _, case in known]), calibrated
 
 
-def _percent(mean: Mean) -> dict[str, Any]:
+def mean_in_percent(mean: Mean) -> dict[str, Any]:
+    """A mean and its interval in percent, for JSON."""
     low, high = (None, None) if mean.interval is None else (100 * mean.interval.low, 100 * mean.interval.high)
     return {"value": 100 * mean.value, "low": low, "high": high, "count": mean.count}
 
@@ -306,8 +307,8 @@ def _slice(one: Any) -> dict[str, Any]:
         "by": one.name,
         "value": one.value,
         "count": one.count,
-        "f1": _percent(one.f1),
-        "exact_match": _percent(one.exact_match),
+        "f1": mean_in_percent(one.f1),
+        "exact_match": mean_in_percent(one.exact_match),
         "behind": None if one.behind is None else 100 * one.behind,
         "p_corrected": one.p,
         "surely_worse": one.surely_worse,

@@ -9,7 +9,8 @@ from typing import Any
 
 from spantune.data import LeakReport
 from spantune.errors import SpantuneError
-from spantune.evaluation import Comparison, Judgement, Known, Mean, Scoring, compare, judge
+from spantune.evaluation import Comparison, Judgement, Known, Mean, Resampling, Scoring, compare, judge
+from spantune.evaluation.cases import groups_of
 from spantune.evaluation.predictions import answers_to, is_predictions_file, read_predictions
 from spantune.evaluation.uncertainty import Interval
 from spantune.features import encode
@@ -100,6 +101,31 @@ def answers_before(run: str | Path, records: Sequence[Any], watch: Watch, *, alw
         reader = Reader(load_reader(facts.config.model, 0), load_tokenizer(name), settings, precision="auto")
     tick = counter(watch, f"asking {name}", len(records))
     return tuple(reader.answer_many(records, TOP, tick, watch.warn))
+
+
+def alike_in_meaning(records: Sequence[Any], answers: Sequence[Any], watch: Watch) -> Mean | None:
+    """How alike answers are to their best reference in meaning, by the embedded encoder: a mean, no part of EM or F1.
+
+    Over the questions that have an answer; a question that got none counts 0, as does a likeness below 0. `None` where no
+    question has an answer.
+    """
+    import numpy as np
+
+    from spantune.models.sentences import sentence_vectors
+
+    both = [(record, answer.text) for record, answer in zip(records, answers, strict=True) if record.answers]
+    if not both:
+        return None
+    texts = list(dict.fromkeys(text for record, said in both for text in (said, *(span.text for span in record.answers))))
+    at = {text: number for number, text in enumerate(texts)}
+    vectors = sentence_vectors(texts, counter(watch, "comparing meanings", len(texts)))
+    values = [
+        max(0.0, max(float(vectors[at[said]] @ vectors[at[span.text]]) for span in record.answers)) if said else 0.0
+        for record, said in both
+    ]
+    sums = Resampling(1)
+    sums.add(groups_of([record for record, _ in both]).names, np.minimum(values, 1.0)[:, None])
+    return sums.mean(0)
 
 
 def compared(records: Sequence[Any], systems: Sequence[str], scoring: Scoring, watch: Watch) -> Comparison:

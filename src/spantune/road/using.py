@@ -1,18 +1,20 @@
 """`evaluate_run` and `predict_file`: a finished run on files of data."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from spantune.data import LeakReport, ReadAs, read_files, write_text
 from spantune.data.atomic import write_lines
 from spantune.errors import ConfigError, EmptyDataError, RunError
-from spantune.evaluation import Judgement, Known, LabelScores, Scores, Scoring, judge
+from spantune.evaluation import Judgement, Known, LabelScores, Mean, Scores, Scoring, judge
+from spantune.evaluation.judging import mean_in_percent
+from spantune.evaluation.label_means import label_means
 from spantune.evaluation.predictions import is_predictions_file
 from spantune.inference.backends import AUTO
-from spantune.road.judging import TOP, UNTUNED, answers_before, answers_of, judged_run
+from spantune.road.judging import TOP, UNTUNED, alike_in_meaning, answers_before, answers_of, judged_run
 from spantune.road.matching import labelled_from, same_task, without_touched
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
@@ -28,7 +30,8 @@ class Evaluated:
     `leaks` says what the run's training data knows of the records; `untouched` are the scores of the others, where there are
     both kinds. `left_out` counts records that cannot be scored. `always` is what the best spans would score, where some
     questions got no answer although every one has one: the definition of SQuAD 1.1. `judged` has intervals, slices, mistakes
-    and a verdict; `None` for a run that classifies.
+    and a verdict; for a run that classifies it is `None`, and `labels` has accuracy and macro-F1 with their intervals.
+    `semantic` is how alike answers and references are in meaning, where that was asked for; no other score has a part of it.
     """
 
     scores: Scores | LabelScores
@@ -38,6 +41,8 @@ class Evaluated:
     untouched: Scores | LabelScores | None = None
     always: Scores | None = None
     judged: Judgement | None = field(default=None, repr=False)
+    labels: Mapping[str, Mean] | None = field(default=None, repr=False)
+    semantic: Mean | None = None
 
     @property
     def abstained(self) -> int:
@@ -66,6 +71,10 @@ class Evaluated:
             found["always_answering"] = self.always.as_dict()
         if self.untouched is not None:
             found["without_touched"] = self.untouched.as_dict()
+        if self.semantic is not None:
+            found["semantic"] = mean_in_percent(self.semantic)
+        if self.labels is not None:
+            found["intervals"] = {name: mean_in_percent(mean) for name, mean in self.labels.items()}
         return found if self.judged is None else {**found, **self.judged.as_dict()}
 
 
@@ -77,6 +86,7 @@ def evaluate_run(
     always_answer: bool = False,
     against: str | None = None,
     scoring: Scoring | None = None,
+    semantic: bool = False,
     read_as: ReadAs | None = None,
     watch: Watch | None = None,
 ) -> Evaluated:
@@ -85,14 +95,15 @@ def evaluate_run(
     Known are records that the run was trained on, and those about a context that is the same as one of training, nearly the
     same, or a part of it. `always_answer` gives the best span even where "no answer" scores higher. `against` names a run,
     the word `embedded`, a file of predictions, or with the word `untuned` what the run began with, to say whether the run is
-    better. `out` names a JSON file for all of it and every wrong prediction. References are taken as the data gives them,
-    wherever they stand: scores compare texts. Raises `EmptyDataError` when no labelled record is left, `ConfigError` for
-    `always_answer` and a run that classifies or predictions that are made, for `against` and a run that classifies, and for
-    `untuned` where the run began with a model that could not answer.
+    better. `semantic` also says how alike answers and references are in meaning. `out` names a JSON file for all of it and
+    every wrong prediction. References are taken as the data gives them, wherever they stand: scores compare texts. Raises
+    `EmptyDataError` when no labelled record is left, `ConfigError` for `always_answer` and a run that classifies or predictions
+    that are made, for `against` and a run that classifies, and for `untuned` where the run began with a model that could not
+    answer.
     """
     watch, scoring = watch or Silent(), scoring or Scoring()
     if is_predictions_file(run):
-        return _evaluate_predictions(run, data, out, always_answer, against, scoring, read_as, watch)
+        return _evaluate_predictions(run, data, out, always_answer, against, scoring, semantic, read_as, watch)
     facts = read_facts(run)
     _comparable(run, facts, against)
     if out is not None:
@@ -108,7 +119,8 @@ def evaluate_run(
     if task.name != "answer":
         labels = tuple(task.predict(predictor, records, tick, watch.warn))
         untouched = without_touched(task, records, labels, leaks)
-        evaluated = Evaluated(task.score(records, labels), labels, leaks, left_out, untouched)
+        means, _ = label_means(records, labels)
+        evaluated = Evaluated(task.score(records, labels), labels, leaks, left_out, untouched, labels=means)
     else:
         answers = tuple(predictor.answer_many(records, TOP, tick, watch.warn))
         scores = scoring.scores(records, answers)
@@ -117,6 +129,8 @@ def evaluate_run(
         judged = judged_run(run, records, answers, scoring, leaks, untuned, watch)
         untouched = without_touched(task, records, answers, leaks)
         evaluated = Evaluated(scores, answers, leaks, left_out, untouched, always, judged)
+    if semantic and task.name == "answer":
+        evaluated = replace(evaluated, semantic=alike_in_meaning(records, evaluated.predictions, watch))
     _written(out, evaluated, task, records)
     return evaluated
 
@@ -128,6 +142,7 @@ def _evaluate_predictions(
     always_answer: bool,
     against: str | None,
     scoring: Scoring,
+    semantic: bool,
     read_as: ReadAs | None,
     watch: Watch,
 ) -> Evaluated:
@@ -145,7 +160,8 @@ def _evaluate_predictions(
     other = None if against is None else answers_of(against, records, watch)
     judged = judge(records, answers, scoring, Known(untuned=other))
     leaks = LeakReport(len(records), {}, frozenset(), ())
-    evaluated = Evaluated(scoring.scores(records, answers), answers, leaks, left_out, judged=judged)
+    alike = alike_in_meaning(records, answers, watch) if semantic else None
+    evaluated = Evaluated(scoring.scores(records, answers), answers, leaks, left_out, judged=judged, semantic=alike)
     _written(out, evaluated, TASKS["answer"], records)
     return evaluated
 
