@@ -17,6 +17,7 @@ def command(
     data: Annotated[str, typer.Argument(metavar="FILE", help="Questions with contexts, or texts; labels are not needed.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON Lines, one prediction a line.")],
     always_answer: options.AlwaysAnswer = False,
+    top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Write the N best answers to each question.")] = 1,
     shape: options.Shape = None,
     columns: options.Columns = None,
     encoding: options.Encoding = None,
@@ -34,6 +35,6 @@ def command(
     with Terminal(quiet=json) as watch:
         read_as = options.read_as(shape, columns, encoding)
         count = spantune.predict_file(
-            run, data, out, always_answer=always_answer, read_as=read_as, backend=backend, watch=watch
+            run, data, out, always_answer=always_answer, top=top, read_as=read_as, backend=backend, watch=watch
         )
     show.result({"predictions": count, "out": str(out)}, as_json=json, text=lambda: show.line(f"{count} predictions in {out}"))

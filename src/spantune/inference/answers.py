@@ -51,9 +51,18 @@ class Answer:
     alternatives: tuple[Alternative, ...] = ()
     confidence: float | None = None
 
+    @property
+    def other_probability(self) -> float:
+        """The share of all other spans: with it the alternatives and "no answer" sum up to one.
+
+        >>> Answer("1", "Ada", 0, 3, 0.7, 5.0, 0.2, -3.0, (Alternative("Ada", 0, 3, 0.7, 5.0),)).other_probability
+        0.1
+        """
+        return max(0.0, round(1.0 - self.no_answer_probability - sum(one.probability for one in self.alternatives), 12))
+
     def as_dict(self) -> dict[str, Any]:
         """The answer as JSON can carry it."""
-        return asdict(self)
+        return {**asdict(self), "other_probability": self.other_probability}
 
 
 @dataclass(frozen=True, slots=True)

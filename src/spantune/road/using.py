@@ -222,12 +222,14 @@ def predict_file(
     *,
     read_as: ReadAs | None = None,
     always_answer: bool = False,
+    top: int = 1,
     backend: str = AUTO,
     watch: Watch | None = None,
 ) -> int:
     """Answer every question (or label every text) of a file: JSONL, in the order of the file, ids kept. Gives their number.
 
-    Labels are not looked at, not even wrong ones. `always_answer` is that of `evaluate_run`. The output is written whole or
+    Labels are not looked at, not even wrong ones. `always_answer` is that of `evaluate_run`. With `top` each answer has so many
+    alternatives, whose probabilities sum up to one with those of "no answer" and of all others. The output is written whole or
     not at all. Raises `RunError` when the file is for another task than the run, `ConfigError` when `out` is the file itself;
     for `backend` and its errors see `inference.backends.open_with`.
     """
@@ -251,5 +253,8 @@ def predict_file(
     with working(watch, "loading the model"):
         predictor = opened(task, run, backend, always_answer=always_answer)
     tick = counter(watch, "predicting", len(records))
-    predictions = task.predict(predictor, records, tick, watch.warn)
+    if task.name == "answer":
+        predictions = predictor.answer_many(records, top, tick, watch.warn)
+    else:
+        predictions = task.predict(predictor, records, tick, watch.warn)
     return write_lines(out, (json.dumps(one.as_dict(), ensure_ascii=False) for one in predictions))
