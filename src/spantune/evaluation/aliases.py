@@ -8,7 +8,8 @@ scores with aliases are not those of the official scripts.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +22,39 @@ class Aliases:
     """Rows of names that count as one another."""
 
     rows: tuple[tuple[str, ...], ...]
-    _of: Mapping[str, tuple[str, ...]] = field(repr=False, compare=False, default_factory=dict)
 
     @classmethod
     def of(cls, rows: Iterable[Sequence[str]]) -> "Aliases":
-        """Make them of rows; a name in several rows joins their names.
+        """Make them of rows; blank names say nothing and are left out. A name in several rows joins their names.
 
         >>> Aliases.of([["Paris", "City of Light"]]).joined_by(("the city of light!",))
         ('the city of light!', 'Paris')
         """
-        kept = tuple(tuple(row) for row in rows)
-        names: dict[str, dict[str, None]] = {}
-        for row in kept:
-            for name in row:
-                names.setdefault(comparable_form(name), {}).update(dict.fromkeys(row))
-        return cls(kept, {form: tuple(row) for form, row in names.items()})
+        return cls(tuple(tuple(name for name in row if name.strip()) for row in rows))
 
-    def joined_by(self, references: tuple[str, ...]) -> tuple[str, ...]:
+    def joined_by(self, references: tuple[str, ...], language: str = "en") -> tuple[str, ...]:
         """The references, then the names that mean the same, each once."""
-        known = {comparable_form(one) for one in references}
-        added = (name for one in references for name in self._of.get(comparable_form(one), ()))
-        return (*references, *dict.fromkeys(name for name in added if comparable_form(name) not in known))
+        names = _by_form(self.rows, language)
+        known = {comparable_form(one, language) for one in references}
+        added = (name for one in references for name in names.get(comparable_form(one, language), ()))
+        return (*references, *dict.fromkeys(name for name in added if comparable_form(name, language) not in known))
+
+
+@lru_cache(maxsize=8)
+def _by_form(rows: tuple[tuple[str, ...], ...], language: str) -> Mapping[str, tuple[str, ...]]:
+    """For the form in which a name is compared, every name of its rows."""
+    names: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for name in row:
+            names.setdefault(comparable_form(name, language), {}).update(dict.fromkeys(row))
+    return {form: tuple(row) for form, row in names.items()}
 
 
 def read_aliases(file: Path | str) -> Aliases:
     """Read them from a JSON file. Raises `EvaluationError` for a file that holds anything else."""
     try:
         found: Any = json.loads(Path(file).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(file, str(error).splitlines()[0]) from None
     if isinstance(found, dict):
         found = [[name, *others] if isinstance(others, list) else others for name, others in found.items()]

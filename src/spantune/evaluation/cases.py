@@ -11,6 +11,8 @@ import numpy as np
 
 from spantune.data.records import Example, Record
 from spantune.data.splitting import GROUPINGS
+from spantune.errors import EvaluationError
+from spantune.evaluation.metrics import exact_match
 from spantune.evaluation.pairing import pair
 from spantune.evaluation.scores import QuestionScore, Scores
 from spantune.evaluation.uncertainty import Mean, Resampling
@@ -80,10 +82,11 @@ class Grouped:
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """Questions, answers and scores, in order, and how the questions were grouped."""
+    """Questions, answers and scores, in order, how the questions were grouped, and by which language texts are compared."""
 
     each: tuple[Case, ...] = field(repr=False)
     grouped: Grouped
+    language: str = "en"
 
     def __len__(self) -> int:
         return len(self.each)
@@ -91,16 +94,24 @@ class Cases:
     def known(self, confidence: Sequence[float | None] | None, unreachable: Collection[str] = ()) -> "Cases":
         """The same with calibrated probabilities, one a case, and the ids of questions whose answer no window shows."""
         values = [None] * len(self.each) if confidence is None else confidence
+        if len(values) != len(self.each):
+            raise EvaluationError(
+                f"{len(values)} confidences for {len(self.each)} questions",
+                expected="one for each question, in their order",
+                next_move="hand in the confidences of these answers",
+            )
         both = zip(self.each, values, strict=True)
         each = (replace(case, confidence=value, unreachable=case.record.id in unreachable) for case, value in both)
         return replace(self, each=tuple(each))
 
 
-def cases_of(records: Sequence[Example], answers: Iterable[Any], scores: Scores) -> Cases:
+def cases_of(records: Sequence[Example], answers: Iterable[Any], scores: Scores, language: str = "en") -> Cases:
     """Put together what belongs together. Raises `EvaluationError` for answers of other questions."""
     grouped = groups_of(records)
     both = zip(pair(tuple(records), answers), scores.per_question, grouped.names, strict=True)
-    return Cases(tuple(Case(record, Given.of(answer), score, group) for (record, answer), score, group in both), grouped)
+    return Cases(
+        tuple(Case(record, Given.of(answer), score, group) for (record, answer), score, group in both), grouped, language
+    )
 
 
 def groups_of(records: Sequence[Record]) -> Grouped:
@@ -116,14 +127,18 @@ def groups_of(records: Sequence[Record]) -> Grouped:
         count = len(set(roots))
         if count > 1:
             break
-    return Grouped(tuple(map(str, roots)), grouping.sentence, count)
+    names: dict[int, str] = {}
+    for root, record in zip(roots, records, strict=True):  # by content: the order of the questions changes no interval
+        names[root] = min(names.get(root, record.id), record.id)
+    return Grouped(tuple(names[root] for root in roots), grouping.sentence, count)
 
 
-def means_of(cases: Sequence[Case]) -> dict[str, Mean]:
+def means_of(of: Cases) -> dict[str, Mean]:
     """Every score of the questions with its interval, 0 to 1, under the names that `Scores.as_dict` has them by.
 
     `top_3` is the share of questions that have an exact match among the three best answers, where alternatives are known.
     """
+    cases = of.each
     table: dict[str, list[float]] = {
         name: [getattr(case.score, name) for case in cases] for name in ("exact_match", "f1", "precision", "recall")
     }
@@ -131,12 +146,12 @@ def means_of(cases: Sequence[Case]) -> dict[str, Mean]:
     answerable = [case.score.has_answer for case in cases]
     if not all(answerable) and any(answerable):
         for group, wanted in (("HasAns", True), ("NoAns", False)):
-            for name, of in (("exact", "exact_match"), ("f1", "f1")):
-                table[f"{group}_{name}"] = table[of]
+            for name, column in (("exact", "exact_match"), ("f1", "f1")):
+                table[f"{group}_{name}"] = table[column]
                 present[f"{group}_{name}"] = [one is wanted for one in answerable]
     if any(len(case.given.alternatives) > 1 for case in cases):
         for most in TOP[1:]:
-            table[f"top_{most}"] = [_hit(case, most) for case in cases]
+            table[f"top_{most}"] = [_hit(case, most, of.language) for case in cases]
     shown = np.ones((len(cases), len(table)), dtype=bool)
     for at, name in enumerate(table):
         if name in present:
@@ -146,9 +161,7 @@ def means_of(cases: Sequence[Case]) -> dict[str, Mean]:
     return {name: sums.mean(column) for column, name in enumerate(table)}
 
 
-def _hit(case: Case, most: int) -> float:
-    from spantune.evaluation.metrics import exact_match
-
+def _hit(case: Case, most: int, language: str) -> float:
     if case.score.exact_match:
         return 1.0
-    return max((exact_match(text, case.score.references) for text in case.given.alternatives[:most]), default=0.0)
+    return max((exact_match(text, case.score.references, language) for text in case.given.alternatives[:most]), default=0.0)

@@ -26,6 +26,7 @@ from spantune.evaluation.analysis import (
 )
 from spantune.evaluation.calibration import Reliability, Selective, reliability, selective
 from spantune.evaluation.cases import Cases, cases_of, means_of
+from spantune.evaluation.normalise import scored_by
 from spantune.evaluation.scores import Scores, score_answers
 from spantune.evaluation.uncertainty import Difference, Discordant, Mean, holm, mcnemar, mean_difference
 
@@ -38,6 +39,11 @@ class Scoring:
 
     language: str = "en"
     aliases: Aliases | None = None
+
+    @property
+    def code(self) -> str:
+        """The row of `normalise.LANGUAGES`."""
+        return scored_by(self.language)
 
     def scores(self, records: Sequence[Example], answers: Sequence[Any]) -> Scores:
         """The scores of answers to these questions."""
@@ -113,13 +119,13 @@ def judge(
     ('fair', {'boundary too long': 20}, 10)
     """
     scoring, known = scoring or Scoring(), known or Known()
-    cases = cases_of(records, answers, scoring.scores(records, answers))
+    cases = cases_of(records, answers, scoring.scores(records, answers), scoring.code)
     cases = cases.known(known.confidence, known.unreachable)
-    means = means_of(cases.each)
+    means = means_of(cases)
     untuned = gain = None
     if known.untuned is not None:
         before = scoring.scores(records, known.untuned)
-        untuned = means_of(cases_of(records, known.untuned, before).each)
+        untuned = means_of(cases_of(records, known.untuned, before, scoring.code))
         gain = mean_difference(*_f1(before, [case.score.f1 for case in cases.each]), cases.grouped.names)
     evidence = Evidence(
         exact_match=means["exact_match"],
@@ -227,12 +233,12 @@ def compare(records: Sequence[Example], systems: Mapping[str, Sequence[Any]], sc
     scoring = scoring or Scoring()
     (name, answers), *others = systems.items()
     scored = scoring.scores(records, answers)
-    first = cases_of(records, answers, scored)
+    first = cases_of(records, answers, scored, scoring.code)
     rows = [_compared(other, records, given, scored, first, scoring) for other, given in others]
     corrected = iter(holm([row.f1.p for row in rows if row.f1.p is not None]))
     rows = [_corrected(row, None if row.f1.p is None else next(corrected)) for row in rows]
     grouped = first.grouped
-    return Comparison(name, means_of(first.each), tuple(rows), len(first), grouped.count, grouped.sentence)
+    return Comparison(name, means_of(first), tuple(rows), len(first), grouped.count, grouped.sentence)
 
 
 def _compared(
@@ -249,7 +255,7 @@ def _compared(
     f1 = mean_difference(old, new, groups)
     return Compared(
         name=name,
-        means=means_of(cases_of(records, answers, after).each),
+        means=means_of(cases_of(records, answers, after, scoring.code)),
         f1=f1,
         exact_match=mean_difference(matched[0], matched[1], groups),
         discordant=mcnemar(matched[0], matched[1]),

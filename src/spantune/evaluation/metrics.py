@@ -14,11 +14,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from spantune.evaluation.normalise import LANGUAGES, comparable_form
 
 
-def exact_match(prediction: str, references: Sequence[str]) -> float:
+def exact_match(prediction: str, references: Sequence[str], language: str = "en") -> float:
     """Give 1.0 if the prediction equals any reference after normalisation, else 0.0.
 
     >>> exact_match("the Eiffel Tower!", ["Eiffel tower", "tower in Paris"])
@@ -26,10 +27,10 @@ def exact_match(prediction: str, references: Sequence[str]) -> float:
     >>> exact_match("Paris is the capital of France", ["The capital of France is Paris"])
     0.0
     """
-    return match(prediction, references).exact_match
+    return match(prediction, references, partial(prepare, language=language)).exact_match
 
 
-def token_f1(prediction: str, references: Sequence[str]) -> float:
+def token_f1(prediction: str, references: Sequence[str], language: str = "en") -> float:
     """Give the highest F1 of the words of the prediction against a reference, 0 to 1. Word order does not count.
 
     >>> token_f1("in Paris", ["Paris"])
@@ -37,7 +38,7 @@ def token_f1(prediction: str, references: Sequence[str]) -> float:
     >>> token_f1("Paris is the capital of France", ["The capital of France is Paris"])
     1.0
     """
-    return match(prediction, references).f1
+    return match(prediction, references, partial(prepare, language=language)).f1
 
 
 def token_precision(prediction: str, references: Sequence[str]) -> float:

@@ -34,6 +34,7 @@ from types import MappingProxyType
 from spantune.errors import EvaluationError
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
+_APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u02bc"))
 _ARTICLE_WORDS = frozenset(("a", "an", "the"))
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -129,8 +130,10 @@ def scored_by(language: str) -> str:
 
 
 def _only_words(text: str) -> str:
+    """Without punctuation: ASCII's is removed, as the official scripts do, and so are apostrophes; other signs part words."""
+    text = _without_punctuation(text.translate(_APOSTROPHES))
     if text.isascii():
-        return _without_punctuation(text)
+        return text
     return "".join(" " if unicodedata.category(one)[0] in "PS" else one for one in text)
 
 

@@ -12,7 +12,9 @@ or `example_id` names its question. Labels are left for the data that the predic
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -69,18 +71,25 @@ def answers_to(records: Sequence[Example], predictions: Mapping[str, Given], sou
 
 def _of_file(file: Path) -> Iterator[Given]:
     """The predictions, one at a time where the file has lines."""
+    at = ""
     try:
-        with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8-sig") as lines:
+        with gzip.open(file, "rt", encoding="utf-8-sig") if file.suffix == ".gz" else file.open(encoding="utf-8-sig") as lines:
             if file.name.removesuffix(".gz").endswith((".jsonl", ".ndjson")):
-                rows = (json.loads(line) for line in lines if line.strip())
-                yield from (_of_row(file, row) for row in rows)
+                for number, line in enumerate(lines, 1):
+                    at = f"line {number}: "
+                    if line.strip():
+                        yield _of_row(file, _decoded(line), at)
                 return
-            found = json.load(lines)
-    except (OSError, ValueError) as error:
-        raise _unreadable(file, str(error).splitlines()[0]) from None
+            found = _decoded(lines.read())
+    except json.JSONDecodeError as error:
+        where = f"column {error.colno}" if at else f"line {error.lineno}, column {error.colno}"
+        raise _unreadable(file, f"{at}{error.msg} at {where}") from None
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
+        raise _unreadable(file, at + (str(error).splitlines() or [type(error).__name__])[0]) from None
     if isinstance(found, dict):
-        wrapped = next((found[name] for name in ("predictions", "answers") if isinstance(found.get(name), list | dict)), found)
-        found = wrapped
+        found = next((found[name] for name in ("predictions", "answers") if isinstance(found.get(name), list | dict)), found)
+    if isinstance(found, dict) and _first(found, IDS) is not None and isinstance(_first(found, TEXTS), str):
+        found = [found]
     if isinstance(found, dict):
         yield from (_of_pair(file, str(name), value) for name, value in found.items())
     elif isinstance(found, list):
@@ -89,13 +98,27 @@ def _of_file(file: Path) -> Iterator[Given]:
         raise _unreadable(file, f"it holds a {type(found).__name__}")
 
 
+def _decoded(text: str) -> Any:
+    """JSON, in which no name stands twice with different values: one of the two would be lost."""
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(((name, value) for name, value in pairs if value != found[name]), None)
+        if twice is not None:
+            raise ValueError(f"{twice[0]!r} stands twice, with {twice[1]!r:.40} and {found[twice[0]]!r:.40}")
+    return found
+
+
 def _of_pair(file: Path, name: str, value: Any) -> Given:
     if isinstance(value, str):
         return Given(name, value)
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         return _of_nbest(file, name, value)
     if isinstance(value, dict):
-        return _of_row(file, {"id": name, **value})
+        return _of_row(file, {**value, "id": name})
     raise _unreadable(file, f"the answer to {name!r} is {value!r:.60}")
 
 
@@ -108,18 +131,18 @@ def _of_nbest(file: Path, name: str, entries: Sequence[Mapping[str, Any]]) -> Gi
     return Given(name, texts[0], probability=probability, no_answer_score=none, alternatives=tuple(t for t in texts if t))
 
 
-def _of_row(file: Path, row: Any) -> Given:
+def _of_row(file: Path, row: Any, at: str = "") -> Given:
     name, text = (_first(row, names) for names in (IDS, TEXTS)) if isinstance(row, dict) else (None, None)
     if isinstance(text, dict):
         text = _first(text, TEXTS)
     if name is None or not isinstance(text, str):
-        raise _unreadable(file, f"{row!r:.80} has no {'id' if name is None else 'text'}")
+        raise _unreadable(file, f"{at}{row!r:.80} has no {'id' if name is None else 'text'}")
     start = row.get("start")
     alternatives = row.get("alternatives")
     return Given(
         str(name),
         text,
-        start if isinstance(start, int) and text else None,
+        start if isinstance(start, int) and not isinstance(start, bool) and text else None,
         _number(row, PROBABILITIES),
         _number(row, NO_ANSWER),
         tuple(_texts(alternatives)) if isinstance(alternatives, list) else (),
@@ -139,7 +162,13 @@ def _first(row: Mapping[str, Any], names: Iterable[str]) -> Any:
 
 def _number(row: Mapping[str, Any], names: Iterable[str]) -> float | None:
     found = _first(row, names)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    try:
+        number = float(found)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
 
 
 def _unreadable(file: Path | str, why: str) -> EvaluationError:

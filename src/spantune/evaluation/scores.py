@@ -145,14 +145,15 @@ def score_answers(
     [('in Paris', ('Paris',))]
     """
     scored = labelled(examples, lambda example: example.answers is not None, label="answer label")
-    prepare_cached = lru_cache(_CACHED_TEXTS)(partial(prepare, language=scored_by(language)))
+    code = scored_by(language)
+    prepare_cached = lru_cache(_CACHED_TEXTS)(partial(prepare, language=code))
     rows: list[_Row] = []
     matches: list[Match] = []
     for example, answer in pair(scored, answers):
         text = answer.text
         references = tuple([span.text for span in example.answers or ()])
         if aliases is not None:
-            references = aliases.joined_by(references)
+            references = aliases.joined_by(references, code)
         rows.append((example.id, text, references))
         matches.append(match(text, references, prepare_cached))
     return _summary(_PerQuestion(rows, matches))

@@ -46,7 +46,8 @@ def score_stream(
     >>> means["f1"].value, means["f1"].count, 0.6 < means["f1"].interval.low < 0.7
     (0.75, 100, True)
     """
-    of = lru_cache(_CACHED_TEXTS)(partial(prepare, language=scored_by(language)))
+    code = scored_by(language)
+    of = lru_cache(_CACHED_TEXTS)(partial(prepare, language=code))
     sums = Resampling(len(NAMES) * len(GROUPS), rounds=rounds)
     for portion in _portions(_paired(examples, answers)):
         groups: list[str] = []
@@ -54,7 +55,7 @@ def score_stream(
         counted: list[list[bool]] = []
         for example, answer in portion:
             references = tuple(span.text for span in example.answers or ())
-            found = match(answer.text, references if aliases is None else aliases.joined_by(references), of)
+            found = match(answer.text, references if aliases is None else aliases.joined_by(references, code), of)
             groups.append(example.document or example.context)
             values.append([getattr(found, name) for name in NAMES] * len(GROUPS))
             counted.append([kind for kind in (True, bool(references), not references) for _ in NAMES])

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 from spantune.data import ReadAs, write_text
 from spantune.errors import ConfigError, RunError
@@ -138,7 +139,7 @@ def _traced(run: str | Path, judged: Judgement, folder: Path, watch: Watch) -> M
             continue
         name = f"{number:04}.html"
         write_text(folder / name, page)
-        pages[record.id] = f"{folder.name}/{name}"
+        pages[record.id] = f"./{quote(folder.name)}/{name}"
         tick(number)
     return pages
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -126,12 +127,12 @@ def windows(case: Case) -> str:
     return _band(-(-len(case.record.context.split()) // WORDS_IN_A_WINDOW) or 1, (1, 2, 4), "window")
 
 
-def agreement(case: Case) -> str | None:
+def agreement(case: Case, language: str = "en") -> str | None:
     """How well the annotators of a question agree: the mean F1 of each reference against the others."""
-    texts = case.score.references
+    texts = tuple(span.text for span in case.record.answers or ())  # aliases are no annotators
     if len(texts) < 2:
         return None
-    each = [token_f1(text, [*texts[:at], *texts[at + 1 :]]) for at, text in enumerate(texts)]
+    each = [token_f1(text, [*texts[:at], *texts[at + 1 :]], language) for at, text in enumerate(texts)]
     mean = sum(each) / len(each)
     return "all agree" if mean == 1 else "mostly agree" if mean >= 0.6 else "disagree"
 
@@ -162,7 +163,7 @@ SLICERS: Mapping[str, Callable[[Case], str | None]] = MappingProxyType(
 
 def slices_of(cases: Cases) -> Sliced:
     """The scores of every slice that has `FEWEST` questions and is not all of them."""
-    members, too_small = _members(cases.each)
+    members, too_small = _members(cases)
     if not members:
         return Sliced((), too_small)
     count = len(cases)
@@ -202,7 +203,7 @@ def _slice(sums: Resampling, column: int, of: int, name: str, value: str) -> Sli
     drawn = sums.drawn(column, bounded=False) - sums.drawn(2 * of + column, bounded=False)
     # A normal tail beyond what a thousand rounds can show, so that a correction for a hundred slices leaves something.
     error = float(drawn.std())
-    p = t_two_sided(behind / error, freedom(groups)) if error > 0 else 1.0
+    p = t_two_sided(behind / error, freedom(groups)) if error > 0 else float(behind == 0)
     return Slice(name, value, f1.count, f1, em, behind, interval_of(drawn, behind, groups), p)
 
 
@@ -213,25 +214,26 @@ def _with_p(row: Slice, p: float) -> Slice:
     return Slice(row.name, row.value, row.count, row.f1, row.exact_match, row.behind, row.interval, p)
 
 
-def _members(cases: Sequence[Case]) -> tuple[list[tuple[str, str, NDArray[np.int64]]], int]:
+def _members(of: Cases) -> tuple[list[tuple[str, str, NDArray[np.int64]]], int]:
     """Name, value and questions of every slice that is shown, and how many were too small."""
+    cases = of.each
     found: list[tuple[str, str, NDArray[np.int64]]] = []
     too_small = 0
-    for name, values in _values(cases):
+    for name, values in _values(cases, of.language):
         sizes = Counter(value for value in values if value is not None)
         if len(sizes) < 2:
             continue
-        table = np.array([value or "" for value in values], dtype=object)
         for value, size in sizes.most_common(MOST_DOCUMENTS):
             if size < FEWEST or size > len(cases) - FEWEST:
                 too_small += size < FEWEST
                 continue
-            found.append((name, value, np.flatnonzero(table == value)))
+            found.append((name, value, np.array([at for at, one in enumerate(values) if one == value])))
     return found, too_small
 
 
-def _values(cases: Sequence[Case]) -> Iterable[tuple[str, list[str | None]]]:
-    for name, of in SLICERS.items():
+def _values(cases: Sequence[Case], language: str) -> Iterable[tuple[str, list[str | None]]]:
+    slicers: dict[str, Callable[[Case], str | None]] = {**SLICERS, "annotators": partial(agreement, language=language)}
+    for name, of in slicers.items():
         yield name, [of(case) for case in cases]
     fields = dict.fromkeys(name for case in cases for name, _ in case.record.fields)
     for name in fields:

@@ -6,6 +6,7 @@ A label is suspected for a reason of `REASONS`; nothing is corrected here, and s
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from types import MappingProxyType
 
 from spantune.evaluation.cases import Case, Cases
@@ -43,28 +44,28 @@ class Suspect:
             "question": self.case.record.question,
             "references": list(score.references),
             "prediction": score.prediction,
-            "confidence": self.case.confidence if self.case.confidence is not None else self.case.given.probability,
+            "confidence": _sureness(self.case) or None,
             "reasons": list(self.reasons),
         }
 
 
 def suspects_of(cases: Cases) -> tuple[Suspect, ...]:
     """Every label with a reason to doubt it: most reasons first, then by how sure the reader is of something else."""
-    twice = _labelled_twice(cases.each)
+    twice = _labelled_twice(cases.each, cases.language)
     found = []
     for case in cases.each:
-        reasons = tuple(name for name in REASONS if _fits(name, case, twice))
+        reasons = tuple(name for name in REASONS if _fits(name, case, twice, cases.language))
         if reasons:
             found.append(Suspect(case, reasons))
     return tuple(sorted(found, key=lambda one: (-sum(_WEIGHT.get(name, 1) for name in one.reasons), -_sureness(one.case))))
 
 
-def _fits(reason: str, case: Case, twice: frozenset[str]) -> bool:
-    references = case.score.references
+def _fits(reason: str, case: Case, twice: frozenset[str], language: str) -> bool:
+    references = tuple(span.text for span in case.record.answers or ())  # aliases are no annotators
     if reason == "labelled twice":
         return case.record.id in twice
     if reason == "annotators disagree":
-        each = [token_f1(text, [*references[:at], *references[at + 1 :]]) for at, text in enumerate(references)]
+        each = [token_f1(text, [*references[:at], *references[at + 1 :]], language) for at, text in enumerate(references)]
         return len(each) > 1 and sum(each) / len(each) < APART
     if reason == "cuts a word":
         return any(_cuts(case, span.start, span.text) for span in case.record.answers or ())
@@ -80,7 +81,8 @@ def _is_sure(case: Case) -> bool:
 
 
 def _sureness(case: Case) -> float:
-    return case.confidence if case.confidence is not None else case.given.probability or 0.0
+    value = case.confidence if case.confidence is not None else case.given.probability or 0.0
+    return value if isfinite(value) else 0.0
 
 
 def _cuts(case: Case, start: int | None, text: str) -> bool:
@@ -90,21 +92,28 @@ def _cuts(case: Case, start: int | None, text: str) -> bool:
         return False
     ends = ((start - 1, start), (start + len(text) - 1, start + len(text)))
     return any(
-        left >= 0 and right < len(context) and all(context[at].isalnum() and ord(context[at]) < 0x3000 for at in (left, right))
-        for left, right in ends
+        left >= 0 and right < len(context) and all(_in_a_word(context[at]) for at in (left, right)) for left, right in ends
     )
 
 
-def _labelled_twice(cases: Sequence[Case]) -> frozenset[str]:
+# Thai, Lao, Myanmar, Khmer; from 2E80 on Chinese, Japanese, Korean: words are not parted by spaces there, or endings join them.
+_WITHOUT_SPACES = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x10FFFF))
+
+
+def _in_a_word(sign: str) -> bool:
+    return sign.isalnum() and not any(low <= ord(sign) <= high for low, high in _WITHOUT_SPACES)
+
+
+def _labelled_twice(cases: Sequence[Case], language: str) -> frozenset[str]:
     """Ids of questions asked more than once about one context, whose answers share no words."""
     same: dict[tuple[str, str], list[Case]] = defaultdict(list)
     for case in cases:
-        same[comparable_form(case.record.question), case.record.context].append(case)
+        same[comparable_form(case.record.question, language), case.record.context].append(case)
     found: set[str] = set()
     for group in same.values():
         for case in group:
             others = [text for other in group if other is not case for text in other.score.references or ("",)]
             own = case.score.references or ("",)
-            if others and max(token_f1(text, others) if text else float("" in others) for text in own) == 0:
+            if others and max(token_f1(text, others, language) if text else float("" in others) for text in own) == 0:
                 found.add(case.record.id)
     return frozenset(found)

@@ -182,7 +182,7 @@ def _too_few(evidence: Evidence) -> Iterator[Remark]:
     f1 = evidence.f1
     if f1.interval is None:
         sentence = (
-            f"too few to tell: all {counted(f1.count, 'question')} are about one context, so that nothing is known about "
+            f"too few to tell: {counted(f1.count, 'question')} about one context alone, so that nothing is known about "
             "others. Add questions about other documents"
         )
         yield Remark("too few", True, sentence)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spantune.confidence import Calibration, Curve, from_log_odds, log_odds
+from spantune.errors import EvaluationError
 
 FEWEST = 30  # answers of one kind, below which a curve says more of luck than of the reader
 PARTS = 5
@@ -36,7 +37,8 @@ def fit_calibration(
     """Fit one curve for answers and one for "no answer", each where there are `FEWEST` at least, right and wrong ones.
 
     In, one entry a question: the probability given to what was said, whether it matches exactly, whether it was an answer, and
-    the group whose questions are held apart together for the cross-fitted confidences.
+    the group whose questions are held apart together for the cross-fitted confidences. Raises `EvaluationError` for columns of
+    different lengths and probabilities beyond 0 to 1.
 
     >>> rng = np.random.default_rng(0)
     >>> said = rng.random(400)
@@ -44,11 +46,19 @@ def fit_calibration(
     >>> 0.2 < fitted.calibration.confidence(0.5, answered=True) < 0.3, fitted.calibration.none
     (True, None)
     """
+    columns = (probabilities, right, answered, groups)
+    if len({len(column) for column in columns}) > 1 or not all(0 <= one <= 1 for one in probabilities):
+        raise EvaluationError(
+            f"columns of {', '.join(str(len(column)) for column in columns)} entries, probabilities beyond 0 to 1 among them: "
+            f"{sum(not 0 <= one <= 1 for one in probabilities)}",
+            expected="one entry a question in each, probabilities from 0 to 1",
+            next_move="build all of them from one list of answers",
+        )
     curves: dict[bool, Curve | None] = {True: None, False: None}
     crossed: list[float | None] = [None] * len(probabilities)
     for kind in curves:
-        at = [index for index, one in enumerate(answered) if one is kind]
-        labels = {right[index] for index in at}
+        at = [index for index, one in enumerate(answered) if bool(one) is kind]
+        labels = {bool(right[index]) for index in at}
         if len(at) < FEWEST or len(labels) < 2:
             continue
         x = np.array([log_odds(probabilities[index]) for index in at])
@@ -58,7 +68,7 @@ def fit_calibration(
         method = min(by_method, key=lambda name: _log_loss(by_method[name], y))
         curves[kind] = fit_curve(x, y, method)
         for index, value in zip(at, by_method[method].tolist(), strict=True):
-            crossed[index] = value
+            crossed[index] = None if np.isnan(value) else value
     return Fitted(Calibration(curves[True], curves[False]), tuple(crossed))
 
 
@@ -68,17 +78,22 @@ def fit_curve(x: Floats, y: Floats, method: str) -> Curve:
 
 
 def _cross_fitted(x: Floats, y: Floats, part: NDArray[np.int64], method: str) -> Floats:
-    found = np.empty_like(y)
+    """What each answer gets from a curve that its part had no share in; NaN where the others are too few for one."""
+    found = np.full_like(y, np.nan)
     for one in range(PARTS):
         own = part == one
-        rest = ~own if (~own).sum() >= FEWEST // 2 and len(set(y[~own].tolist())) == 2 else np.ones_like(own)
-        curve = fit_curve(x[rest], y[rest], method)
+        if (~own).sum() < FEWEST // 2 or len(set(y[~own].tolist())) < 2:
+            continue
+        curve = fit_curve(x[~own], y[~own], method)
         found[own] = [curve(from_log_odds(value)) for value in x[own].tolist()]
     return found
 
 
 def _log_loss(confidence: Floats, y: Floats) -> float:
-    kept = np.clip(confidence, _FLOOR, 1 - _FLOOR)
+    known = ~np.isnan(confidence)
+    if not known.any():
+        return 0.0
+    kept, y = np.clip(confidence[known], _FLOOR, 1 - _FLOOR), y[known]
     return float(-np.mean(y * np.log(kept) + (1 - y) * np.log(1 - kept)))
 
 
@@ -90,19 +105,29 @@ def _temperature(x: Floats, y: Floats) -> tuple[tuple[float, float], ...]:
     rights, wrongs = y.sum(), (1 - y).sum()
     target = np.where(y > 0, (rights + 1) / (rights + 2), 1 / (wrongs + 2))
     columns = np.stack([x, np.ones_like(x)], axis=1)
-    weights = np.array([1.0, 0.0])
-    for _ in range(50):
-        said = 1 / (1 + np.exp(-np.clip(columns @ weights, -30, 30)))
-        pull = 0.1 * (weights - np.array([1.0, 0.0]))  # a tenth of a question's worth of belief that the model is right
+    start = np.array([1.0, 0.0])
+
+    def loss(weights: Floats) -> float:
+        """Convex; a tenth of a question's worth of belief that the model is right keeps it from running away."""
+        odds = columns @ weights
+        return float((np.logaddexp(0, odds) - target * odds).sum() + 0.05 * ((weights - start) ** 2).sum())
+
+    weights = start
+    for _ in range(100):
+        said = np.exp(-np.logaddexp(0, -(columns @ weights)))
+        slope = columns.T @ (said - target) + 0.1 * (weights - start)
         curvature = (columns * (said * (1 - said))[:, None]).T @ columns + 0.1 * np.eye(2)
-        step = np.linalg.solve(curvature, columns.T @ (said - target) + pull)
-        weights = weights - step
-        if np.abs(step).max() < 1e-9:
+        step = np.linalg.solve(curvature, slope)
+        before, size = loss(weights), 1.0
+        while loss(weights - size * step) > before and size > 1e-9:
+            size /= 2
+        weights = weights - size * step
+        if np.abs(size * step).max() < 1e-9:
             break
-    slope, shift = weights
-    if slope <= 0:
-        slope, shift = 0.0, log_odds(float(target.mean()))
-    return tuple((float(at), float(slope * at + shift)) for at in _GRID)
+    factor, shift = weights
+    if factor <= 0:
+        factor, shift = 0.0, log_odds(float(target.mean()))
+    return tuple((float(at), float(factor * at + shift)) for at in _GRID)
 
 
 def _isotonic(x: Floats, y: Floats) -> tuple[tuple[float, float], ...]:
@@ -110,10 +135,11 @@ def _isotonic(x: Floats, y: Floats) -> tuple[tuple[float, float], ...]:
 
     Each step gets half a right and half a wrong answer more, so that none says "always" or "never".
     """
-    order = np.argsort(x, kind="stable")
+    levels, member, counts = np.unique(x, return_inverse=True, return_counts=True)
+    rights_at = np.bincount(member, weights=y)
     blocks: list[list[float]] = []  # sum of log-odds, right answers, answers
-    for at, label in zip(x[order].tolist(), y[order].tolist(), strict=True):
-        blocks.append([at, label, 1.0])
+    for at, right, number in zip(levels.tolist(), rights_at.tolist(), counts.tolist(), strict=True):
+        blocks.append([at * number, right, float(number)])
         while len(blocks) > 1 and blocks[-2][1] * blocks[-1][2] >= blocks[-1][1] * blocks[-2][2]:
             last = blocks.pop()
             blocks[-1] = [one + other for one, other in zip(blocks[-1], last, strict=True)]

@@ -1,14 +1,14 @@
 """In: a case. Out: its context around the references and the answer, cut where they begin and end. Does not know: markup."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from spantune.evaluation.analysis.mistakes import place_of
 from spantune.evaluation.cases import Case
 
 AROUND = 160  # characters on each side of what is marked
-MOST = 1600  # characters of one excerpt
+MOST = 1600  # characters of one excerpt, roughly
+LONGEST = 600  # characters of one piece of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +40,31 @@ def excerpt(case: Case) -> tuple[Piece, ...]:
     [('It was ', ''), ('Ada', 'both'), (' Lovelace', 'gold'), ('.', '')]
     """
     context = case.record.context
-    gold = [(span.start, span.end) for span in case.record.answers or () if _there(context, span.start, span.text)]
-    said = list(_places_of_answer(case))
-    marked = [(low or 0, high) for low, high in gold] + said
+    gold = [(span.start or 0, span.end) for span in case.record.answers or () if _there(context, span.start, span.text)]
+    place = place_of(case)
+    said = [] if place is None else [(place, place + len(case.given.text))]
+    marked = gold + said
     shown = [(max(low - AROUND, 0), min(high + AROUND, len(context))) for low, high in marked] or [(0, 2 * AROUND)]
-    edges = sorted({edge for span in (*marked, *shown) for edge in span} | {0, len(context)})
+    edges = sorted({edge for span in (*marked, *shown) for edge in span if edge <= len(context)} | {0, len(context)})
     pieces: list[Piece] = []
     skipped = length = 0
     for low, high in pairwise(edges):
-        seen = any(a <= low and high <= b for a, b in shown) and length < MOST
-        if not seen:
+        if length >= MOST or not any(a <= low and high <= b for a, b in shown):
             skipped += high - low
             continue
-        within = [any((a or 0) <= low and high <= b for a, b in side) for side in (gold, said)]
-        pieces.append(Piece(context[low:high], within[0], within[1], skipped))
-        length, skipped = length + high - low, 0
+        within = [any(a <= low and high <= b for a, b in side) for side in (gold, said)]
+        for begin, end in _ends(low, high):
+            pieces.append(Piece(context[begin:end], within[0], within[1], skipped + begin - low))
+            length, skipped, low = length + end - begin, 0, end
     return (*pieces, *([Piece("", skipped=skipped)] if skipped else []))
+
+
+def _ends(low: int, high: int) -> tuple[tuple[int, int], ...]:
+    """A stretch of the context, or where it is long its head and its tail."""
+    if high - low <= LONGEST:
+        return ((low, high),)
+    return (low, low + LONGEST // 2), (high - LONGEST // 2, high)
 
 
 def _there(context: str, start: int | None, text: str) -> bool:
     return start is not None and bool(text) and context.startswith(text, start)
-
-
-def _places_of_answer(case: Case) -> Iterator[tuple[int, int]]:
-    text, context = case.given.text, case.record.context
-    if not text:
-        return
-    if _there(context, case.given.start, text):
-        assert case.given.start is not None
-        yield case.given.start, case.given.start + len(text)
-        return
-    found = re.search(re.escape(text), context)
-    if found is not None:
-        yield found.span()

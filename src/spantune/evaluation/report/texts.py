@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -42,14 +43,15 @@ def report_json(found: Judgement, about: About) -> str:
         "settings": dict(about.settings),
         "data": dict(about.data),
     }
-    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text) + "\n"  # UTF-8 has no half surrogates
 
 
 def report_csv(found: Judgement) -> str:
     """A row for each question, for a spreadsheet. No cell begins a formula: those that would get an apostrophe before them."""
     kinds = {one.case.record.id: one.kind for one in found.mistakes.each}
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)  # a bare \r would begin a row of its own
     writer.writerow(("id", "document", "question", "references", "prediction", "exact_match", "f1", "confidence", "mistake"))
     for case in found.cases.each:
         score = case.score
@@ -57,7 +59,7 @@ def report_csv(found: Judgement) -> str:
         sure = "" if case.confidence is None else f"{case.confidence:.4f}"
         numbers = (f"{score.exact_match:g}", f"{score.f1:.4f}", sure)
         writer.writerow((*map(cell, texts), *numbers, kinds.get(score.id, "")))
-    return out.getvalue()
+    return writable(out.getvalue())
 
 
 def cell(text: str) -> str:
@@ -73,7 +75,7 @@ def report_markdown(found: Judgement, about: About) -> str:
     """The verdict, the scores, where it goes wrong, how to make it again."""
     parts = [
         f"# {_plain(about.title)}",
-        about.subtitle,
+        _plain(about.subtitle),
         "## Verdict",
         *(f"- {_plain(one.sentence)}" for one in found.verdict.remarks),
     ]
@@ -105,7 +107,7 @@ def report_markdown(found: Judgement, about: About) -> str:
         ]
         parts += ["## Labels to look at", _table(("question", "label", "why"), rows[:SUSPECTS])]
     if about.commands:
-        parts += ["## To make it again", "```\n" + "\n".join(about.commands) + "\n```"]
+        parts += ["## To make it again", _fenced(visible(one).replace("\n", "\\n") for one in about.commands)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -130,6 +132,22 @@ def _interval(mean: Mean) -> str:
 def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     return "\n".join([*lines, *("| " + " | ".join(_plain(str(one)) for one in row) + " |" for row in rows)])
+
+
+def writable(text: str) -> str:
+    r"""A text that UTF-8 can hold: halves of surrogate pairs, which some tools write, become the sign for what is unreadable.
+
+    >>> writable("a" + chr(0xD800) + "b") == "a\N{REPLACEMENT CHARACTER}b"
+    True
+    """
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").replace("\ufffd\ufffd\ufffd", "\ufffd")
+
+
+def _fenced(lines: Iterable[str]) -> str:
+    """Lines that stand as they are, behind a fence that none of them can close."""
+    text = "\n".join(lines)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _cut(text: str) -> str:

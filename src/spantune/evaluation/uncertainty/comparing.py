@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spantune.evaluation.uncertainty.resampling import LEVEL, Interval, Resampling, freedom, wider
+from spantune.errors import EvaluationError
+from spantune.evaluation.uncertainty.resampling import LEVEL, Interval, Resampling, freedom, interval_of, shows, wider
 from spantune.evaluation.uncertainty.student import t_quantile, t_two_sided
 
 Outcome = Literal["better", "worse", "not distinguishable"]
@@ -53,23 +54,35 @@ def mean_difference(before: Sequence[float], after: Sequence[float], groups: Seq
     >>> found.outcome, f"{found.value:.2f}", 0.1 < found.detectable < 0.4
     ('better', '0.33', True)
     """
+    if not len(before) == len(after) == len(groups):
+        raise _of_other_questions(f"{len(before)} and {len(after)} scores, {len(groups)} groups")
     differences = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
-    sums = Resampling(1, rounds=ROUNDS_COMPARED, seed=seed)
-    sums.add(groups, differences[:, None])
+    sums = Resampling(2, rounds=ROUNDS_COMPARED, seed=seed)
+    sums.add(groups, np.stack([differences, differences**2], axis=1))
     found = sums.mean(0, bounded=False)
     if found.interval is None or found.error is None:
         return Difference(found.value, None, None, None)
-    df = freedom(found.groups)
-    needed = t_quantile((1 + LEVEL) / 2, df) + t_quantile(POWER, df)
-    return Difference(found.value, found.interval, _p(sums.drawn(0, bounded=False), found.groups), needed * found.error)
+    drawn, df = sums.drawn_difference(0, 1), freedom(found.groups)
+    error = float(drawn.std()) * wider(found.groups)
+    # Of a few questions that differ the rounds know the far end better than the near one: the wider of two intervals is told.
+    ends, half = interval_of(drawn, found.value, found.groups), t_quantile((1 + LEVEL) / 2, df) * error
+    interval = Interval(min(ends.low, found.value - half), max(ends.high, found.value + half))
+    p = 1.0 if error == 0 else max(t_two_sided(found.value / error, df), _p(drawn, found.groups))
+    return Difference(found.value, interval, p, half + t_quantile(POWER, df) * error)
 
 
 def _p(drawn: NDArray[np.float64], groups: float) -> float:
-    """The level at which the interval would just reach 0, so that p and interval never disagree."""
-    if not drawn.any():
-        return 1.0
+    """The level at which the rounds' interval would just reach 0; 0 where they cannot show it, and Student's alone decides."""
+    if not shows(len(drawn), groups):
+        return 0.0
     tail = (1 + min((drawn <= 0).sum(), (drawn >= 0).sum())) / (len(drawn) + 2)
     return min(1.0, t_two_sided(NormalDist().inv_cdf(min(tail, 0.5)) / wider(groups), freedom(groups)))
+
+
+def _of_other_questions(found: str) -> EvaluationError:
+    return EvaluationError(
+        found, expected="one of each for every question", next_move="score both systems on one list of questions"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +100,19 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> Discordant:
     >>> mcnemar([True] * 9 + [False], [False] * 9 + [True])
     Discordant(first_alone=9, second_alone=1, p=0.021484375)
     """
+    if len(first) != len(second):
+        raise _of_other_questions(f"exact matches of {len(first)} and {len(second)} questions")
     one = sum(a and not b for a, b in zip(first, second, strict=True))
     other = sum(b and not a for a, b in zip(first, second, strict=True))
     count, fewer = one + other, min(one, other)
-    if count > _EXACT:  # the sum of 10,000 terms of a thousand digits says nothing more
+    if count > _EXACT:  # beyond it the two are the same to the second digit
         z = (fewer + 0.5 - count / 2) / (count / 4) ** 0.5
         return Discordant(one, other, min(1.0, 2 * NormalDist().cdf(z)))
     tail = sum(comb(count, wins) for wins in range(fewer + 1))
     return Discordant(one, other, min(1.0, 2 * 2.0 ** (log2(tail) - count)))
 
 
-_EXACT = 10_000
+_EXACT = 1000
 
 
 def holm(ps: Sequence[float]) -> tuple[float, ...]:
