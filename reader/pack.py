@@ -31,7 +31,6 @@ from spantune.data import Record, check, read_files, sketch
 from spantune.data.general import HOME as GENERAL
 from spantune.embedded import EMBEDDED, READER_FOLDER
 from spantune.evaluation import best_threshold, fit_calibration
-from spantune.evaluation.cases import groups_of
 from spantune.models import ENCODER
 
 LIMIT = 8_000_000  # bytes of everything in the folder
@@ -139,11 +138,16 @@ def balanced(probe: str) -> dict[str, Any]:
 
 
 def _calibration(records: Sequence[Example], reader: Reader) -> dict[str, Any]:
-    """How often answers with such a probability are right on the probe, and refusals."""
+    """How often answers with such a probability are right, and refusals, where half of the questions have an answer."""
     answers = tuple(reader.calibrated(None).answer_many(records))
     right = [bool(one.exact_match) for one in score_answers(records, answers).per_question]
-    said, answered = [one.probability for one in answers], [bool(one.text) for one in answers]
-    return asdict(fit_calibration(said, right, answered, groups_of(records).names).calibration)
+    rows = [
+        (one.probability, hit, bool(one.text), record.id, record.is_impossible)
+        for one, hit, record in zip(answers, right, records, strict=True)
+    ]
+    with_answer, without = [row for row in rows if not row[4]], [row for row in rows if row[4]]
+    said, hits, answered, names, _ = zip(*with_answer, *without * round(len(with_answer) / len(without)), strict=True)
+    return asdict(fit_calibration(said, hits, answered, names).calibration)
 
 
 def _seal(file: Path, digest: str) -> None:

@@ -26,8 +26,11 @@ def command(
     """Fit the confidence of a run's answers on labelled data that it was not trained on, and keep it in the run.
 
     \b
-    $ spantune calibrate run held-out.json --precision 0.9
-    {EXAMPLE}
+    $ spantune calibrate run held-out.json --precision 0.4
+    820 questions: probability was off by 0.062 on average
+    confidence is off by 0.024, on documents that it was not fitted to; 0.030 is chance
+    answers from a confidence of 0.203 on: 40% of these questions, 40.0% of the answers match exactly
+    kept in run: ask, predict and evaluate use it
 
     ask, predict and evaluate then give each answer the probability that it matches exactly.
     With --precision the run gives no answer below the confidence at which that share of its

@@ -34,7 +34,8 @@ def command(
 
     \b
     $ spantune report run held-out.json --out report.html
-    {EXAMPLE}
+    ! poor: EM below 40 or F1 below 50: not to be relied on. EM 22.7 (19.2 to 28.0), …
+    The report is report.html (252 kB); every step of its mistakes in report-traces
 
     The page is one file that needs no network and runs nothing. Mistakes link to pages of every
     step, in a folder beside it. A CSV has a row for each question.

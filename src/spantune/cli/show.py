@@ -211,7 +211,8 @@ def evaluated(made: "Evaluated") -> None:
 
 def compared(found: "Comparison") -> None:
     """The scores of each system, then each against the first: the verdict, and what it rests on."""
-    table = _plain_table(f"{found.questions} questions, percent, with 95% intervals; {found.groups} groups, {found.grouped_by}")
+    line(f"{found.questions} questions, percent, with 95% intervals; {found.groups} groups, {found.grouped_by}")
+    table = _plain_table("")
     for head in ("", "EM", "", "F1", ""):
         table.add_column(head, justify="right" if head else "left")
     for name, means in ((found.first, found.means), *((one.name, one.means) for one in found.others)):
@@ -222,15 +223,19 @@ def compared(found: "Comparison") -> None:
         f1 = one.f1
         said = "" if f1.interval is None else f" ({100 * f1.interval.low:+.1f} to {100 * f1.interval.high:+.1f})"
         line(f"{one.name} is {one.outcome}{' than' if one.outcome in ('better', 'worse') else ' from'} {found.first}:")
-        p = "" if one.p is None else f", p {'< 0.001' if one.p < 0.001 else f'= {one.p:.3f}'}"
+        p = "" if one.p is None else f", p {_p(one.p)}"
         line(f"  F1 {100 * f1.value:+.1f} points{said}{p}" + (", corrected" if len(found.others) > 1 else ""))
         if f1.detectable is not None and one.outcome == "not distinguishable":
             line(f"  a true difference of {100 * f1.detectable:.1f} points would have shown 8 times out of 10")
         alone = one.discordant
-        line(f"  {one.wins} questions won, {one.ties} tied, {one.losses} lost; exact matches: {alone.second_alone} it alone, ")
-        line(f"  {alone.first_alone} {found.first} alone (McNemar p = {alone.p:.3f}, questions taken as independent)")
+        line(f"  {one.wins} questions won, {one.ties} tied, {one.losses} lost; exact matches: {alone.second_alone} it alone,")
+        line(f"  {alone.first_alone} {found.first} alone (McNemar p {_p(alone.p)}, questions taken as independent)")
         if one.lost:
             line(f"  most lost: {_first(one.lost, 5)}")
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def calibrated(found: "Calibrated") -> None:
@@ -239,7 +244,7 @@ def calibrated(found: "Calibrated") -> None:
     line(f"{found.questions} questions: probability was off by {found.before.ece:.3f} on average")
     if after is not None:
         line(
-            f"confidence is off by {after.ece:.3f} on answers whose document it was not fitted to; {after.chance:.3f} is chance"
+            f"confidence is off by {after.ece:.3f}, on documents that it was not fitted to; {after.chance:.3f} is chance"
         )
     if found.selection is None:
         line(f"threshold for 'no answer': {found.threshold:.3f}")

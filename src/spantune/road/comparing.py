@@ -25,13 +25,15 @@ def compare_systems(
     systems: Sequence[str],
     data: Sequence[str | Path],
     *,
+    always_answer: bool = False,
     scoring: Scoring | None = None,
     read_as: ReadAs | None = None,
     watch: Watch | None = None,
 ) -> Comparison:
     """Compare runs, the embedded reader and files of predictions on the same labelled questions, each with the first.
 
-    Raises `EvaluationError` for fewer than two systems and for predictions of other questions, and the errors of each room.
+    With `always_answer` runs give their best span even where "no answer" scores higher; predictions are as they are. Raises
+    `EvaluationError` for fewer than two systems and for predictions of other questions, and the errors of each room.
     """
     if len(systems) < 2:
         raise EvaluationError(
@@ -41,7 +43,7 @@ def compare_systems(
         )
     watch = watch or Silent()
     records, _ = labelled_from(data, "answer", read_as, watch)
-    return compared(records, systems, scoring or Scoring(), watch)
+    return compared(records, systems, scoring or Scoring(), watch, always=always_answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from spantune.road.watch import Watch, counter, working
 from spantune.runs import RunFacts, read_facts
 from spantune.runs.reading import FACTS, run_folder
 from spantune.tasks import TASKS
+from spantune.wording import part_of
 
 UNTUNED = "untuned"  # the word for what a run began with
 TOP = 5  # best answers that are kept of each question
@@ -128,10 +129,23 @@ def alike_in_meaning(records: Sequence[Any], answers: Sequence[Any], watch: Watc
     return sums.mean(0)
 
 
-def compared(records: Sequence[Any], systems: Sequence[str], scoring: Scoring, watch: Watch) -> Comparison:
-    """Several systems on the same questions, each against the first; two of one name get a number."""
+def compared(
+    records: Sequence[Any], systems: Sequence[str], scoring: Scoring, watch: Watch, *, always: bool = False
+) -> Comparison:
+    """Several systems on the same questions, each against the first; two of one name get a number.
+
+    Where every question has an answer, a system that leaves some without one is warned of.
+    """
     named: dict[str, Sequence[Any]] = {}
     for system in systems:
         name = system if system not in named else f"{system} ({len(named) + 1})"
-        named[name] = answers_of(system, records, watch)
+        named[name] = answers_of(system, records, watch, always=always)
+    if not any(record.is_impossible for record in records):
+        for name, answers in named.items():
+            silent = sum(not answer.text for answer in answers)
+            if silent:
+                watch.warn(
+                    f"{name} gives no answer to {part_of(silent, len(records))} of the questions, although each has one; "
+                    "--always-answer compares best answers"
+                )
     return compare(records, named, scoring)

@@ -75,7 +75,10 @@ def _p(drawn: NDArray[np.float64], groups: float) -> float:
     """The level at which the rounds' interval would just reach 0; 0 where they cannot show it, and Student's alone decides."""
     if not shows(len(drawn), groups):
         return 0.0
-    tail = (1 + min((drawn <= 0).sum(), (drawn >= 0).sum())) / (len(drawn) + 2)
+    beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
+    if not beyond:
+        return 0.0
+    tail = beyond / len(drawn)
     return min(1.0, t_two_sided(NormalDist().inv_cdf(min(tail, 0.5)) / wider(groups), freedom(groups)))
 
 
