@@ -243,9 +243,7 @@ def calibrated(found: "Calibrated") -> None:
     after = found.after
     line(f"{found.questions} questions: probability was off by {found.before.ece:.3f} on average")
     if after is not None:
-        line(
-            f"confidence is off by {after.ece:.3f}, on documents that it was not fitted to; {after.chance:.3f} is chance"
-        )
+        line(f"confidence is off by {after.ece:.3f}, on documents that it was not fitted to; {after.chance:.3f} is chance")
     if found.selection is None:
         line(f"threshold for 'no answer': {found.threshold:.3f}")
     else:

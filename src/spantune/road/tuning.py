@@ -48,7 +48,7 @@ SPACE: Mapping[str, Row] = {
     "training.epochs": Row(lambda trial, usual: trial.suggest_int("training.epochs", min(2, usual), 2 * usual)),
     "training.batch_size": Row(lambda trial, _: trial.suggest_categorical("training.batch_size", (8, 16, 32))),
     "training.layer_decay": Row(lambda trial, _: trial.suggest_float("training.layer_decay", 0.7, 1.0)),
-    "keep.replay": Row(lambda trial, _: trial.suggest_categorical("keep.replay", (0.0, 0.5, 1.0, 2.0)), readers_only=True),
+    "keep.replay": Row(lambda trial, _: trial.suggest_categorical("keep.replay", (0.0, 0.5, 1.0, 2.0, 3.0)), readers_only=True),
 }
 
 

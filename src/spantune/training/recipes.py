@@ -129,9 +129,9 @@ def _replay(questions: int) -> float:
     """General questions beside each of few.
 
     >>> [_replay(questions) for questions in (8, 20, 64)]
-    [3.0, 2.4, 1.0]
+    [3.0, 2.0, 1.0]
     """
-    return min(REPLAY_MOST, max(REPLAY_FEW, round(GENERAL / questions, 1)))
+    return min(REPLAY_MOST, max(REPLAY_FEW, float(GENERAL // questions)))
 
 
 def _folds(profile: Profile, windows: float) -> int:
