@@ -80,7 +80,7 @@ def test_what_spantune_predicts_comes_back_whole(tmp_path):
     said = Answer("q1", "Ada", 3, 6, 0.6, 4.0, 0.1, -2.5, alternatives, 0.8)
     none = Answer("q2", "", 0, 0, 0.9, 4.0, 0.9, 2.5)
     found = read_predictions(save(tmp_path, lines(said.as_dict(), none.as_dict()), "answers.jsonl"))
-    assert found["q1"] == Given("q1", "Ada", 3, 0.6, -2.5, ("Ada", "Ada saw"))
+    assert found["q1"] == Given("q1", "Ada", 3, 0.6, -2.5, ("Ada", "Ada saw"), 0.8)
     assert found["q2"] == Given("q2", "", None, 0.9, 2.5)
     assert [Given.of(one) for one in (said, none)] == list(found.values())
 

@@ -250,7 +250,7 @@ def test_the_verdict_as_json():
         verdict = verdict_on(known)
         told = json.loads(json.dumps(verdict.as_dict(), allow_nan=False))
         assert told["grade"] == verdict.grade
-        assert told["better_than_untuned"] is verdict.better
+        assert told["better"] is verdict.better
         assert [one["rule"] for one in told["remarks"]] == [one.rule for one in verdict.remarks]
         assert all(one.keys() == {"rule", "alarming", "sentence"} and one["sentence"] for one in told["remarks"])
 

@@ -31,7 +31,10 @@ Against = Annotated[
     ),
 ]
 Require = Annotated[
-    str | None, typer.Option("--require", metavar="WHAT", help="Exit with 3 unless it is: better (than untuned), good, fair.")
+    str | None,
+    typer.Option(
+        "--require", metavar="WHAT", help="Exit with 3 unless: better (than --against, untuned by default), good, fair."
+    ),
 ]
 Language = Annotated[
     str, typer.Option("--language", metavar="CODE", help="Of the answers: en as SQuAD scores it; zh and ja by character.")
@@ -65,14 +68,10 @@ def scoring(language: str, aliases: Path | None) -> "Scoring":
     """How answers are compared. Raises `EvaluationError` for what is no language, or a file that holds no aliases."""
     from spantune.evaluation import Scoring, read_aliases
 
-    if aliases is not None:
-        note_aliases(aliases)
-    return Scoring(language, None if aliases is None else read_aliases(aliases))
-
-
-def note_aliases(file: Path) -> None:
-    """Say that scores are not the official ones."""
-    typer.echo(f"names of {file} count as one another: the scores are not those of the official scripts", err=True)
+    known = None if aliases is None else read_aliases(aliases)
+    if known is not None:
+        typer.echo(f"names of {aliases} count as one another: the scores are not those of the official scripts", err=True)
+    return Scoring(language, known)
 
 
 def requirement(wanted: str | None) -> str | None:

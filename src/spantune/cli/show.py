@@ -191,10 +191,10 @@ def evaluated(made: "Evaluated") -> None:
     judged = made.judged
     if judged is not None and judged.means["f1"].interval is not None:
         told = ", ".join(f"{_named(name)} {_span(judged.means[name])}" for name in ("exact_match", "f1"))
-        line(f"  in 95 of 100 samples like this: {told}; {judged.cases.grouped.count} groups, {judged.cases.grouped.sentence}")
+        line(f"  95% intervals: {told}; {judged.cases.grouped.count} groups, {judged.cases.grouped.sentence}")
     if made.labels is not None and made.labels["accuracy"].interval is not None:
         told = ", ".join(f"{_named(name)} {_span(mean)}" for name, mean in made.labels.items())
-        line(f"  in 95 of 100 samples like this: {told}")
+        line(f"  95% intervals: {told}")
     if made.semantic is not None:
         line(f"  alike in meaning, by all-MiniLM-L6-v2: {100 * made.semantic.value:.1f} ({_span(made.semantic)}); no EM, no F1")
     for group, name in (("HasAns", "answerable"), ("NoAns", "unanswerable")):
@@ -224,12 +224,14 @@ def compared(found: "Comparison") -> None:
         said = "" if f1.interval is None else f" ({100 * f1.interval.low:+.1f} to {100 * f1.interval.high:+.1f})"
         line(f"{one.name} is {one.outcome}{' than' if one.outcome in ('better', 'worse') else ' from'} {found.first}:")
         p = "" if one.p is None else f", p {_p(one.p)}"
-        line(f"  F1 {100 * f1.value:+.1f} points{said}{p}" + (", corrected" if len(found.others) > 1 else ""))
+        line(f"  F1 {100 * f1.value:+.1f} points{said}{p}" + (", corrected" if p and len(found.others) > 1 else ""))
         if f1.detectable is not None and one.outcome == "not distinguishable":
             line(f"  a true difference of {100 * f1.detectable:.1f} points would have shown 8 times out of 10")
         alone = one.discordant
-        line(f"  {one.wins} questions won, {one.ties} tied, {one.losses} lost; exact matches: {alone.second_alone} it alone,")
-        line(f"  {alone.first_alone} {found.first} alone (McNemar p {_p(alone.p)}, questions taken as independent)")
+        line(
+            f"  {one.wins} questions won, {one.ties} tied, {one.losses} lost; exact matches: {alone.second_alone} of it alone,"
+        )
+        line(f"  {alone.first_alone} of {found.first} alone (McNemar p {_p(alone.p)}, questions taken as independent)")
         if one.lost:
             line(f"  most lost: {_first(one.lost, 5)}")
 
@@ -269,9 +271,9 @@ def _judged(found: "Judgement") -> None:
     """Mistakes, slices that are surely worse, labels to look at, how sure to be of answers, and the verdict at last."""
     wrong = sum(found.mistakes.counts.values())
     if wrong:
-        line(f"{wrong} do not match: " + _first(f"{count} {kind}" for kind, count in found.mistakes.counts.items()))
+        line(f"{wrong} answers do not match: " + _first(f"{count} {kind}" for kind, count in found.mistakes.counts.items()))
     if found.mistakes.elsewhere:
-        line(f"{found.mistakes.elsewhere} that match stand at another place of the context than the label says")
+        line(f"{found.mistakes.elsewhere} answers that match stand at another place of the context than the label says")
     for one in found.sliced.worse[:SLICES_SHOWN]:
         behind = f"{100 * (one.behind or 0):+.1f} against the others"
         line(f"surely worse: {one.name} = {one.value}: {one.count} questions, F1 {100 * one.f1.value:.1f}, {behind}")
@@ -281,7 +283,7 @@ def _judged(found: "Judgement") -> None:
     fit = found.reliability
     if fit is not None:
         said = "confidence" if found.calibrated else "probability (not calibrated)"
-        line(f"{said} is off by {fit.ece:.3f} on average; {fit.chance:.3f} would be chance alone")
+        line(f"{said} is off by {fit.ece:.3f} on average; a perfect one would show {fit.chance:.3f} by chance")
     line("")
     verdict(found.verdict.as_dict())
 

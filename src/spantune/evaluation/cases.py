@@ -34,6 +34,7 @@ class Given:
     probability: float | None = None
     no_answer_score: float | None = None
     alternatives: tuple[str, ...] = ()
+    confidence: float | None = None
 
     @classmethod
     def of(cls, answer: Any) -> "Given":
@@ -41,7 +42,7 @@ class Given:
 
         >>> from types import SimpleNamespace
         >>> Given.of(SimpleNamespace(id="1", text="Ada", probability=0.9))
-        Given(id='1', text='Ada', start=None, probability=0.9, no_answer_score=None, alternatives=())
+        Given(id='1', text='Ada', start=None, probability=0.9, no_answer_score=None, alternatives=(), confidence=None)
         """
         if isinstance(answer, cls):
             return answer
@@ -52,6 +53,7 @@ class Given:
             getattr(answer, "probability", None),
             getattr(answer, "no_answer_score", None),
             tuple(one.text for one in getattr(answer, "alternatives", ())),
+            getattr(answer, "confidence", None),
         )
 
 

@@ -14,6 +14,7 @@ from spantune.data.records import Example
 from spantune.errors import EvaluationError
 from spantune.evaluation.aliases import Aliases
 from spantune.evaluation.analysis import (
+    UNTUNED,
     Evidence,
     Mistakes,
     Sliced,
@@ -54,7 +55,8 @@ class Scoring:
 class Known:
     """What is known beside the answers: of their confidence, of training, of the untuned model. All of it may be unknown.
 
-    `confidence` is one entry a question; `unreachable` holds ids of questions whose answer no window shows.
+    `untuned` is what the model before training answers, or another system: `against` names it. `confidence` is one entry a
+    question; `unreachable` holds ids of questions whose answer no window shows.
     """
 
     confidence: Sequence[float | None] | None = None
@@ -64,6 +66,7 @@ class Known:
     touched: int = 0
     without_touched: float | None = None
     general: tuple[float, float] | None = None
+    against: str = UNTUNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class Judgement:
     reliability: Reliability | None = field(repr=False)
     selective: Selective | None = field(repr=False)
     calibrated: bool
+    against: str = UNTUNED
 
     def as_dict(self) -> dict[str, Any]:
         """The judgement for JSON; scores in percent."""
@@ -93,6 +97,7 @@ class Judgement:
             "intervals": {name: mean_in_percent(mean) for name, mean in self.means.items()},
             "grouped_by": self.cases.grouped.sentence,
             "groups": self.cases.grouped.count,
+            "against": None if self.untuned is None else self.against,
             "untuned": None if self.untuned is None else {name: mean_in_percent(mean) for name, mean in self.untuned.items()},
             "gain": None if self.gain is None else difference_as_dict(self.gain),
             "mistakes": dict(self.mistakes.counts),
@@ -131,6 +136,7 @@ def judge(
         exact_match=means["exact_match"],
         f1=means["f1"],
         gain=gain,
+        against=known.against,
         trained_on=known.trained_on,
         touched=known.touched,
         without_touched=known.without_touched,
@@ -151,6 +157,7 @@ def judge(
         reliability=fit,
         selective=order,
         calibrated=calibrated,
+        against=known.against,
     )
 
 

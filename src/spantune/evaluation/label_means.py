@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from spantune.data.records import TextExample
 from spantune.evaluation.cases import Grouped, groups_of
 from spantune.evaluation.labels import Classified
-from spantune.evaluation.uncertainty import Mean, Resampling, interval_of
+from spantune.evaluation.uncertainty import Interval, Mean, Resampling, interval_of
+from spantune.evaluation.uncertainty.resampling import wider
 
 
 def label_means(texts: Sequence[TextExample], predictions: Sequence[Classified]) -> tuple[dict[str, Mean], Grouped]:
@@ -44,8 +45,10 @@ def label_means(texts: Sequence[TextExample], predictions: Sequence[Classified])
     if accuracy.interval is None:
         return {"accuracy": accuracy, "macro_f1": Mean(value, count, accuracy.groups, None, None)}, grouped
     rounds = _macro_f1(drawn[:, 1:], kinds)
-    interval = interval_of(rounds, value, accuracy.groups)
-    return {"accuracy": accuracy, "macro_f1": Mean(value, count, accuracy.groups, interval, float(rounds.std()))}, grouped
+    found = interval_of(rounds, value, accuracy.groups)
+    interval = Interval(max(found.low, 0.0), min(found.high, 1.0))
+    error = float(rounds.std()) * wider(accuracy.groups)
+    return {"accuracy": accuracy, "macro_f1": Mean(value, count, accuracy.groups, interval, error)}, grouped
 
 
 def _macro_f1(sums: NDArray[np.float64], kinds: int) -> NDArray[np.float64]:

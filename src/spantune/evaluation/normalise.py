@@ -112,12 +112,17 @@ LANGUAGES: Mapping[str, Callable[[str], str]] = MappingProxyType(
 )
 
 
+_CALLED = {"cn": "zh", "zho": "zh", "chi": "zh", "jp": "ja", "jpn": "ja", "ara": "ar", "eng": "en"}
+
+
 def scored_by(language: str) -> str:
     """The row of `LANGUAGES` for a language code: its own, or `other`. Raises `EvaluationError` for what is no code.
 
-    >>> scored_by("zh"), scored_by("de")
-    ('zh', 'other')
+    >>> scored_by("zh"), scored_by("de"), scored_by("en-US")
+    ('zh', 'other', 'en')
     """
+    language = re.split("[-_]", language.lower())[0]
+    language = _CALLED.get(language, language)
     if language in LANGUAGES:
         return language
     if not re.fullmatch("[a-z]{2,3}", language):

@@ -25,7 +25,7 @@ from spantune.wording import counted
 
 TEXTS = ("text", "prediction_text", "predicted_answer", "prediction", "predicted", "answer")
 IDS = ("id", "qid", "question_id", "example_id", "qas_id")
-PROBABILITIES = ("probability", "confidence", "score")
+PROBABILITIES = ("probability", "score")
 NO_ANSWER = ("no_answer_score", "no_answer_probability", "na_prob")
 SUFFIXES = (".json", ".jsonl", ".ndjson")
 
@@ -146,6 +146,7 @@ def _of_row(file: Path, row: Any, at: str = "") -> Given:
         _number(row, PROBABILITIES),
         _number(row, NO_ANSWER),
         tuple(_texts(alternatives)) if isinstance(alternatives, list) else (),
+        _number(row, ("confidence",)),
     )
 
 

@@ -12,6 +12,7 @@ from spantune.evaluation import Comparison, Scoring, fit_calibration
 from spantune.evaluation.calibration import Reliability, Selection, reliability, selection_for
 from spantune.evaluation.cases import groups_of
 from spantune.inference.backends import AUTO
+from spantune.inference.exported.folder import EXPORTED
 from spantune.road.judging import compared
 from spantune.road.matching import labelled_from
 from spantune.road.opening import opened
@@ -131,6 +132,8 @@ def calibrate_run(
         least_confidence=0.0 if selection is None else selection.confidence,
     )
     write_text(Path(run) / FACTS, kept.to_json())
+    if (Path(run) / EXPORTED).is_dir():
+        watch.warn(f"the exported model in {Path(run) / EXPORTED} answers as before: spantune export {run} writes it anew")
     return Calibrated(
         str(run), len(records), reliability(said, right), reliability(values, hits), threshold, selection, fitted.calibration
     )

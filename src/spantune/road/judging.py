@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from spantune.data import LeakReport
-from spantune.errors import SpantuneError
 from spantune.evaluation import Comparison, Judgement, Known, Mean, Resampling, Scoring, compare, judge
+from spantune.evaluation.analysis import UNTUNED as MODEL_BEFORE
 from spantune.evaluation.cases import groups_of
 from spantune.evaluation.predictions import answers_to, is_predictions_file, read_predictions
 from spantune.evaluation.uncertainty import Interval
@@ -34,11 +34,13 @@ def judged_run(
     leaks: LeakReport,
     untuned: Sequence[Any] | None,
     watch: Watch,
+    against: str | None = None,
 ) -> Judgement:
     """What is to be said of a run's answers to these questions."""
     facts = read_facts(run)
     touched = leaks.touched_count
-    trained_on = (facts.judged or {}).get("trained_on")
+    # What training questions score was measured in English: beside scores of another language it would mean nothing.
+    trained_on = (facts.judged or {}).get("trained_on") if scoring == Scoring() else None
     return judge(
         records,
         answers,
@@ -47,17 +49,23 @@ def judged_run(
             confidence=[answer.confidence for answer in answers],
             unreachable=_unreachable(run, facts, records, scoring.scores(records, answers), watch),
             untuned=untuned,
+            against=named(against),
             trained_on=None if trained_on is None else _mean_from(trained_on),
             touched=touched,
-            without_touched=f1_without(leaks, records, answers) if 0 < touched < len(records) else None,
+            without_touched=f1_without(leaks, records, answers, scoring) if 0 < touched < len(records) else None,
             general=None if facts.general is None else (facts.general["before"], facts.general["after"]),
         ),
     )
 
 
-def f1_without(leaks: LeakReport, records: Sequence[Any], answers: Sequence[Any]) -> float:
+def named(against: str | None) -> str:
+    """What a comparison calls the other system."""
+    return MODEL_BEFORE if against in (None, UNTUNED) else str(against)
+
+
+def f1_without(leaks: LeakReport, records: Sequence[Any], answers: Sequence[Any], scoring: Scoring) -> float:
     """F1 of the questions that training data does not know."""
-    return Scoring().scores(leaks.untouched(records), leaks.untouched(answers)).f1
+    return scoring.scores(leaks.untouched(records), leaks.untouched(answers)).f1
 
 
 def _unreachable(run: str | Path, facts: RunFacts, records: Sequence[Any], scores: Any, watch: Watch) -> frozenset[str]:
@@ -65,12 +73,14 @@ def _unreachable(run: str | Path, facts: RunFacts, records: Sequence[Any], score
     from spantune.models import load_tokenizer
 
     wrong = [record for record, one in zip(records, scores.per_question, strict=True) if not one.exact_match]
-    placed = [record for record in wrong if record.answers and all(span.start is not None for span in record.answers)]
-    try:
-        with working(watch, "looking for answers that no window shows"):
-            return frozenset(encode(placed, load_tokenizer(str(run)), facts.config.windows).lost.examples)
-    except SpantuneError:  # labels at a place where they do not stand are scored by their text, and have no window
-        return frozenset()
+    placed = [record for record in wrong if record.answers and all(_stands(record, span) for span in record.answers)]
+    with working(watch, "looking for answers that no window shows"):
+        return frozenset(encode(placed, load_tokenizer(str(run)), facts.config.windows).lost.examples)
+
+
+def _stands(record: Any, span: Any) -> bool:
+    """Whether a label stands where it says: others are scored by their text, and have no window."""
+    return span.start is not None and bool(span.text) and record.context.startswith(span.text, span.start)
 
 
 def _mean_from(record: Mapping[str, Any]) -> Mean:

@@ -48,7 +48,9 @@ def judged_training(outcome: Outcome, train: Sequence[Any], leaks: LeakReport | 
         untuned=outcome.untuned.predictions if outcome.general is not None or outcome.mixed is not None else None,
         trained_on=trained_on,
         touched=touched,
-        without_touched=f1_without(leaks, records, answers) if leaks is not None and 0 < touched < len(records) else None,
+        without_touched=f1_without(leaks, records, answers, Scoring())
+        if leaks is not None and 0 < touched < len(records)
+        else None,
         general=None if outcome.general is None else (outcome.general["before"], outcome.general["after"]),
     )
     whole = judge(records, answers, known=known).as_dict()

@@ -33,7 +33,6 @@ FORMATS: Mapping[str, Callable[[Judgement, About], str]] = MappingProxyType(
         "csv": lambda found, _: report_csv(found),
     }
 )
-MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def write_report(
     watch = watch or Silent()
     out = Path(out)
     kind = _format(out, format)
-    check_target(out, data)
+    check_target(out, [*(str(one) for one in (run, against) if one is not None and is_predictions_file(one)), *data])
     facts = None if is_predictions_file(run) else read_facts(run)
     if facts is not None and facts.task != "answer":
         raise RunError(f"{run} classifies", expected="a run that answers", next_move=f"spantune evaluate {run} DATA --json")
@@ -96,10 +95,10 @@ def write_report(
     about = About(
         title=f"{Path(run).name} on {', '.join(Path(one).name for one in data)}",
         subtitle=_subtitle(facts),
-        commands=_commands(run, data, out, against, facts),
+        commands=_commands(run, data, out, against, facts, scoring),
         versions={} if facts is None else dict(facts.versions),
         settings={} if facts is None else {str(one["key"]): f"{one['value']} ({one['reason']})" for one in facts.choices},
-        data=_data(evaluated, judged, facts),
+        data=_data(evaluated, judged, facts) | _scored(scoring),
         pictures=pictures,
         traces=pages,
         history=history,
@@ -130,6 +129,8 @@ def _traced(run: str | Path, judged: Judgement, folder: Path, watch: Watch) -> M
     tick = counter(watch, "tracing mistakes", len(wrong))
     pages: dict[str, str] = {}
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("[0-9][0-9][0-9][0-9].html"):  # of an earlier report
+        old.unlink()
     for number, one in enumerate(wrong, 1):
         record = one.case.record
         try:
@@ -171,8 +172,16 @@ def _subtitle(facts: RunFacts | None) -> str:
     return f"Trained on {count:,} questions from {model} by {facts.config.training.method or 'full'}{share}."
 
 
+def _scored(scoring: Scoring | None) -> dict[str, str]:
+    """What makes scores others than the official ones."""
+    if scoring is None or (scoring.code == "en" and scoring.aliases is None):
+        return {}
+    names = "" if scoring.aliases is None else f", with {len(scoring.aliases.rows)} rows of names that count as one another"
+    return {"scored as": f"{scoring.language}{names}: not the scores of the official scripts"}
+
+
 def _commands(
-    run: str | Path, data: Sequence[str | Path], out: Path, against: str | None, facts: RunFacts | None
+    run: str | Path, data: Sequence[str | Path], out: Path, against: str | None, facts: RunFacts | None, scoring: Scoring | None
 ) -> tuple[str, ...]:
     files = [str(one) for one in data]
     report = shlex.join(

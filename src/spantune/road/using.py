@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from spantune.data import LeakReport, ReadAs, read_files, write_text
+from spantune.data import LeakReport, ReadAs, fingerprint, read_files, write_text
 from spantune.data.atomic import write_lines
 from spantune.errors import ConfigError, EmptyDataError, RunError
 from spantune.evaluation import Judgement, Known, LabelScores, Mean, Scores, Scoring, judge
@@ -14,7 +14,7 @@ from spantune.evaluation.judging import mean_in_percent
 from spantune.evaluation.label_means import label_means
 from spantune.evaluation.predictions import is_predictions_file
 from spantune.inference.backends import AUTO
-from spantune.road.judging import TOP, UNTUNED, alike_in_meaning, answers_before, answers_of, judged_run
+from spantune.road.judging import TOP, UNTUNED, alike_in_meaning, answers_before, answers_of, judged_run, named
 from spantune.road.matching import labelled_from, same_task, without_touched
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
@@ -55,11 +55,13 @@ class Evaluated:
         return self.leaks.counts.get("same_record", 0)
 
     def meets(self, wanted: str) -> bool:
-        """Whether the answers are surely better than the untuned model's, or of that grade at least."""
+        """Whether they are surely better than what they are compared with, or of that grade with questions enough to tell."""
         if self.judged is None:
             return False
         verdict = self.judged.verdict
-        return verdict.better if wanted == "better" else verdict.grade in ("good", wanted)
+        if wanted == "better":
+            return verdict.better
+        return verdict.grade in ("good", wanted) and all(remark.rule != "too few" for remark in verdict.remarks)
 
     def as_dict(self) -> dict[str, Any]:
         """The result as JSON can carry it: the scores in percent, and what makes them worth less."""
@@ -107,11 +109,13 @@ def evaluate_run(
     facts = read_facts(run)
     _comparable(run, facts, against)
     if out is not None:
-        check_target(out, data)
+        check_target(out, [*_files(against), *data])
     records, left_out = labelled_from(data, facts.task, read_as, watch)
     leaks = _known(run, records, watch)
     if leaks.touched:
         watch.warn(f"{leaks.warning}. Evaluate on other documents, or read the scores without them.")
+    if facts.data["held_out"]["fingerprint"] == fingerprint(records):
+        watch.note("these are the run's own held-out records: its threshold and its confidence were fitted to them")
     task = TASKS[facts.task]
     with working(watch, "loading the model"):
         predictor = opened(task, run, AUTO, always_answer=always_answer)
@@ -126,7 +130,7 @@ def evaluate_run(
         scores = scoring.scores(records, answers)
         always = _always(records, answers, scoring)
         untuned = _answers_against(run, against, records, watch, always=not predictor.settings.may_abstain)
-        judged = judged_run(run, records, answers, scoring, leaks, untuned, watch)
+        judged = judged_run(run, records, answers, scoring, leaks, untuned, watch, against)
         untouched = without_touched(task, records, answers, leaks)
         evaluated = Evaluated(scores, answers, leaks, left_out, untouched, always, judged)
     if semantic and task.name == "answer":
@@ -154,16 +158,26 @@ def _evaluate_predictions(
             next_move="leave it away, or give --against a run, the word embedded or another file of predictions",
         )
     if out is not None:
-        check_target(out, [file, *data])
+        check_target(out, [file, *_files(against), *data])
     records, left_out = labelled_from(data, "answer", read_as, watch)
     answers = answers_of(file, records, watch)
     other = None if against is None else answers_of(against, records, watch)
-    judged = judge(records, answers, scoring, Known(untuned=other))
+    judged = judge(records, answers, scoring, Known(untuned=other, against=named(against), confidence=_confidences(answers)))
     leaks = LeakReport(len(records), {}, frozenset(), ())
     alike = alike_in_meaning(records, answers, watch) if semantic else None
     evaluated = Evaluated(scoring.scores(records, answers), answers, leaks, left_out, judged=judged, semantic=alike)
     _written(out, evaluated, TASKS["answer"], records)
     return evaluated
+
+
+def _confidences(answers: Sequence[Any]) -> list[float | None]:
+    """What a file of predictions says of them: spantune's own has the run's calibrated confidence."""
+    return [getattr(answer, "confidence", None) for answer in answers]
+
+
+def _files(against: str | None) -> list[str]:
+    """What is read beside the data and must not be written over."""
+    return [against] if against is not None and is_predictions_file(against) else []
 
 
 def _comparable(run: str | Path, facts: RunFacts, against: str | None) -> None:

@@ -7,10 +7,11 @@ Does not know: who answered, files, pictures.
 from spantune.evaluation.analysis.mistakes import MISTAKES, Mistake, Mistakes, mistakes_of
 from spantune.evaluation.analysis.slices import Slice, Sliced, slices_of
 from spantune.evaluation.analysis.suspects import Suspect, suspects_of
-from spantune.evaluation.analysis.verdict import Evidence, Remark, Verdict, verdict_on
+from spantune.evaluation.analysis.verdict import UNTUNED, Evidence, Remark, Verdict, verdict_on
 
 __all__ = [
     "MISTAKES",
+    "UNTUNED",
     "Evidence",
     "Mistake",
     "Mistakes",

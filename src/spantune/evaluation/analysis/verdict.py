@@ -22,6 +22,7 @@ OVERFITTED = 10.0  # points of F1 by which training data is surely better answer
 LEARNED = 60.0  # F1 on the training data itself, below which it was not learned
 WIDE = 5.0  # half a width of the interval of F1 that still tells models apart
 FORGOTTEN = 1.5  # points of F1 on general questions
+UNTUNED = "the untuned model"
 COVERED = 0.01  # share of questions that training data knows
 
 
@@ -29,9 +30,9 @@ COVERED = 0.01  # share of questions that training data knows
 class Evidence:
     """What a verdict rests on. Everything but the two scores may be unknown.
 
-    `gain` is F1 less that of the untuned model on the same questions; `trained_on` is F1 of a sample of the training data;
-    `without_touched` is F1 of the `touched` questions left out; `general` is F1 on general questions before and after
-    training; `groups` counts the groups that intervals rest on.
+    `gain` is F1 less that of `against` on the same questions, mostly the untuned model; `trained_on` is F1 of a sample of the
+    training data; `without_touched` is F1 of the `touched` questions left out; `general` is F1 on general questions before and
+    after training; `groups` counts the groups that intervals rest on.
     """
 
     exact_match: Mean
@@ -43,6 +44,7 @@ class Evidence:
     general: tuple[float, float] | None = None
     grouped_by: str = "by document"
     groups: int = 0
+    against: str = UNTUNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,13 @@ class Verdict:
 
     @property
     def better(self) -> bool:
-        """Whether the model is surely better than it was untuned."""
+        """Whether the model is surely better than what it was compared with."""
         return any(remark.rule == "better" for remark in self.remarks)
 
     def as_dict(self) -> dict[str, object]:
         """The verdict for JSON."""
         remarks = [{"rule": one.rule, "alarming": one.alarming, "sentence": one.sentence} for one in self.remarks]
-        return {"grade": self.grade, "better_than_untuned": self.better, "remarks": remarks}
+        return {"grade": self.grade, "better": self.better, "remarks": remarks}
 
 
 def verdict_on(evidence: Evidence) -> Verdict:
@@ -106,7 +108,7 @@ def _grade(evidence: Evidence) -> Iterator[Remark]:
 
 def _gap(evidence: Evidence) -> Iterator[Remark]:
     em, f1 = 100 * evidence.exact_match.value, 100 * evidence.f1.value
-    if f1 - em >= OTHER_WORDING:
+    if f1 - em >= OTHER_WORDING and f1 >= POOR_F1:
         yield Remark(
             "wording",
             False,
@@ -121,19 +123,21 @@ def _better(evidence: Evidence) -> Iterator[Remark]:
     if gain is None:
         return
     if gain.outcome == "better":
-        yield Remark("better", False, f"better than the untuned model: F1 {_points(gain)}")
+        yield Remark("better", False, f"better than {evidence.against}: F1 {_points(gain)}")
     elif gain.outcome == "worse":
-        yield Remark("worse", True, f"worse than the untuned model: F1 {_points(gain)}. Use the untuned model")
+        yield Remark("worse", True, f"worse than {evidence.against}: F1 {_points(gain)}. Use {evidence.against}")
     else:
         least = gain.detectable
         could = "" if not least else f"; a true difference below {100 * least:.1f} would mostly go unseen with these questions"
-        told = f"not distinguishable from the untuned model: F1 {_points(gain)}{could}"
-        yield Remark("not better", True, f"{told}. Label more, or keep the untuned model")
+        told = f"not distinguishable from {evidence.against}: F1 {_points(gain)}{could}"
+        yield Remark("not better", True, f"{told}. Label more, or keep {evidence.against}")
 
 
 def _overfitting(evidence: Evidence) -> Iterator[Remark]:
     trained, held = evidence.trained_on, evidence.f1
-    if trained is None or trained.error is None or held.error is None:
+    if trained is None or trained.error is None or held.error is None or held.interval is None:
+        return
+    if 100 * held.interval.half > 2 * WIDE:  # too few questions to tell this either
         return
     gap = 100 * (trained.value - held.value)
     spread = 196 * math.hypot(trained.error, held.error)

@@ -66,9 +66,10 @@ def mean_difference(before: Sequence[float], after: Sequence[float], groups: Seq
     error = float(drawn.std()) * wider(found.groups)
     # Of a few questions that differ the rounds know the far end better than the near one: the wider of two intervals is told.
     ends, half = interval_of(drawn, found.value, found.groups), t_quantile((1 + LEVEL) / 2, df) * error
-    interval = Interval(min(ends.low, found.value - half), max(ends.high, found.value + half))
+    interval = Interval(max(min(ends.low, found.value - half), -1.0), min(max(ends.high, found.value + half), 1.0))
     p = 1.0 if error == 0 else max(t_two_sided(found.value / error, df), _p(drawn, found.groups))
-    return Difference(found.value, interval, p, half + t_quantile(POWER, df) * error)
+    detectable = half + t_quantile(POWER, df) * error
+    return Difference(found.value, interval, p, detectable if 0 < detectable < 1 else None)
 
 
 def _p(drawn: NDArray[np.float64], groups: float) -> float:
