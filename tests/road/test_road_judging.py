@@ -240,3 +240,14 @@ def test_likeness_in_meaning_stands_beside_the_scores_and_changes_none(reader_ru
     assert semantic.scores.as_dict() == plain.scores.as_dict()
     assert 0 < semantic.semantic.value < 1
     assert (plain.semantic, semantic.as_dict()["semantic"]["count"]) == (None, 90)
+
+
+def test_a_trace_of_a_refusal_for_want_of_confidence_says_so(own_run, many):
+    """Previously it named the threshold for "no answer", which had no part in it."""
+    calibrate_run(own_run, [many])
+    facts = json.loads((own_run / "spantune.json").read_text(encoding="utf-8"))
+    (own_run / "spantune.json").write_text(json.dumps({**facts, "least_confidence": 0.999}), encoding="utf-8")
+    record = next(iter(read_examples(many)))
+    trace = Reader.load(own_run).trace(record.question, record.context)
+    assert trace.answer.text == ""
+    assert "no span reaches a confidence of 0.999" in next(one.reason for one in trace.candidates if one.window is None)

@@ -104,6 +104,7 @@ class Answering:
             self.choose(asked, spans, max(top, TOP_OF_CLOSE)),
             answer_length=self.settings.answer_length,
             may_abstain=self.settings.may_abstain,
+            least_confidence=self.settings.least_confidence,
         )
 
     def one(self, question: str, context: str) -> Example:

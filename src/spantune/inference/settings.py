@@ -23,3 +23,12 @@ class ReaderSettings:
     threshold: float = 0.0
     calibration: Calibration | None = None
     least_confidence: float = 0.0
+
+    @property
+    def abstains(self) -> bool:
+        """Whether some questions may get no answer.
+
+        >>> ReaderSettings().abstains, ReaderSettings(least_confidence=0.5).abstains
+        (False, True)
+        """
+        return self.may_abstain or self.least_confidence > 0

@@ -102,6 +102,7 @@ def build_trace(
     *,
     answer_length: int,
     may_abstain: bool,
+    least_confidence: float = 0.0,
 ) -> Trace:
     """The trace of the windows of one question. `batches` are the logits of all of them; the rest is the reader's."""
     shown: dict[int, TraceWindow] = {}
@@ -128,7 +129,7 @@ def build_trace(
         question=asked.question,
         context=asked.context,
         windows=tuple(shown[window] for window in sorted(shown)),
-        candidates=_judged(pairs, _none(answer, shown.values(), may_abstain), answer, answer_length),
+        candidates=_judged(pairs, _none(answer, shown.values(), may_abstain, least_confidence), answer, answer_length),
         answer=answer,
     )
 
@@ -266,9 +267,12 @@ def _beaten(answer: Answer) -> str:
     return "valid, but scored lower than the answer" if answer.text else "valid, but 'no answer' won"
 
 
-def _none(answer: Answer, windows: Iterable[TraceWindow], may_abstain: bool) -> TraceCandidate:
+def _none(answer: Answer, windows: Iterable[TraceWindow], may_abstain: bool, least_confidence: float) -> TraceCandidate:
     """The candidate "no answer", with the least of its windows' scores."""
-    if not answer.text:
+    if least_confidence:
+        least = f"a confidence of {least_confidence:.3f}, from which on this reader answers"
+        reason = f"the best span reaches {least}" if answer.text else f"no span reaches {least}"
+    elif not answer.text:
         reason = "scored higher than every span by more than the threshold"
     elif may_abstain:
         reason = "the best span wins over 'no answer' by the reader's threshold"

@@ -129,7 +129,7 @@ def evaluate_run(
         answers = tuple(predictor.answer_many(records, TOP, tick, watch.warn))
         scores = scoring.scores(records, answers)
         always = _always(records, answers, scoring)
-        untuned = _answers_against(run, against, records, watch, always=not predictor.settings.may_abstain)
+        untuned = _answers_against(run, against, records, watch, always=not predictor.settings.abstains)
         judged = judged_run(run, records, answers, scoring, leaks, untuned, watch, against)
         untouched = without_touched(task, records, answers, leaks)
         evaluated = Evaluated(scores, answers, leaks, left_out, untouched, always, judged)
