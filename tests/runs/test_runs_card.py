@@ -61,7 +61,7 @@ def parsed(card):
 
 def test_the_hub_reads_task_base_model_and_scores():
     data = parsed(facts()).data
-    assert data.library_name == "transformers"
+    assert data.to_dict()["library_name"] == "transformers"
     assert data.pipeline_tag == "question-answering"
     assert data.base_model == "sentence-transformers/all-MiniLM-L6-v2"
     assert data.model_name == "policy-reader"

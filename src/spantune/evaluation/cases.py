@@ -12,7 +12,7 @@ import numpy as np
 from spantune.data.records import Example, Record
 from spantune.data.splitting import GROUPINGS
 from spantune.errors import EvaluationError
-from spantune.evaluation.metrics import exact_match
+from spantune.evaluation.metrics import exact_match, token_f1
 from spantune.evaluation.pairing import pair
 from spantune.evaluation.scores import QuestionScore, Scores
 from spantune.evaluation.uncertainty import Mean, Resampling
@@ -107,9 +107,24 @@ class Cases:
         return replace(self, each=tuple(each))
 
 
-def cases_of(records: Sequence[Example], answers: Iterable[Any], scores: Scores, language: str = "en") -> Cases:
-    """Put together what belongs together. Raises `EvaluationError` for answers of other questions."""
-    grouped = groups_of(records)
+def agreement(case: Case, language: str) -> float | None:
+    """How well the annotators of a question agree: the mean F1 of each label against the others; `None` for fewer than two.
+
+    Of the labels as the data has them: aliases are no annotators.
+    """
+    texts = [span.text for span in case.record.answers or ()]
+    each = [token_f1(text, [*texts[:at], *texts[at + 1 :]], language) for at, text in enumerate(texts)]
+    return sum(each) / len(each) if len(each) > 1 else None
+
+
+def cases_of(
+    records: Sequence[Example], answers: Iterable[Any], scores: Scores, language: str = "en", grouped: Grouped | None = None
+) -> Cases:
+    """Put together what belongs together. Raises `EvaluationError` for answers of other questions.
+
+    `grouped` is that of the records where they were grouped already.
+    """
+    grouped = grouped or groups_of(records)
     both = zip(pair(tuple(records), answers), scores.per_question, grouped.names, strict=True)
     return Cases(
         tuple(Case(record, Given.of(answer), score, group) for (record, answer), score, group in both), grouped, language

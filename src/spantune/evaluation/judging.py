@@ -56,7 +56,8 @@ class Known:
     """What is known beside the answers: of their confidence, of training, of the untuned model. All of it may be unknown.
 
     `untuned` is what the model before training answers, or another system: `against` names it. `confidence` is one entry a
-    question; `unreachable` holds ids of questions whose answer no window shows.
+    question; `unreachable` holds ids of questions whose answer no window shows; `scores` those of the answers where they were
+    scored already.
     """
 
     confidence: Sequence[float | None] | None = None
@@ -67,6 +68,7 @@ class Known:
     without_touched: float | None = None
     general: tuple[float, float] | None = None
     against: str = UNTUNED
+    scores: Scores | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +126,13 @@ def judge(
     ('fair', {'boundary too long': 20}, 10)
     """
     scoring, known = scoring or Scoring(), known or Known()
-    cases = cases_of(records, answers, scoring.scores(records, answers), scoring.code)
+    cases = cases_of(records, answers, known.scores or scoring.scores(records, answers), scoring.code)
     cases = cases.known(known.confidence, known.unreachable)
     means = means_of(cases)
     untuned = gain = None
     if known.untuned is not None:
         before = scoring.scores(records, known.untuned)
-        untuned = means_of(cases_of(records, known.untuned, before, scoring.code))
+        untuned = means_of(cases_of(records, known.untuned, before, scoring.code, cases.grouped))
         gain = mean_difference(*_f1(before, [case.score.f1 for case in cases.each]), cases.grouped.names)
     evidence = Evidence(
         exact_match=means["exact_match"],
@@ -262,7 +264,7 @@ def _compared(
     f1 = mean_difference(old, new, groups)
     return Compared(
         name=name,
-        means=means_of(cases_of(records, answers, after, scoring.code)),
+        means=means_of(cases_of(records, answers, after, scoring.code, first.grouped)),
         f1=f1,
         exact_match=mean_difference(matched[0], matched[1], groups),
         discordant=mcnemar(matched[0], matched[1]),

@@ -1,6 +1,6 @@
 """In: labelled questions and the answers given. Out: the official SQuAD scores. Does not know: models, thresholds."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import compress
@@ -145,18 +145,28 @@ def score_answers(
     [('in Paris', ('Paris',))]
     """
     scored = labelled(examples, lambda example: example.answers is not None, label="answer label")
-    code = scored_by(language)
-    prepare_cached = lru_cache(_CACHED_TEXTS)(partial(prepare, language=code))
+    compare = comparing(language, aliases)
     rows: list[_Row] = []
     matches: list[Match] = []
     for example, answer in pair(scored, answers):
-        text = answer.text
+        references, found = compare(example, answer.text)
+        rows.append((example.id, answer.text, references))
+        matches.append(found)
+    return _summary(_PerQuestion(rows, matches))
+
+
+def comparing(language: str, aliases: Aliases | None) -> Callable[[Example, str], tuple[tuple[str, ...], Match]]:
+    """A function from a question and a predicted text to the references, aliases among them, and how well it fits them."""
+    code = scored_by(language)
+    prepare_cached = lru_cache(_CACHED_TEXTS)(partial(prepare, language=code))
+
+    def compare(example: Example, text: str) -> tuple[tuple[str, ...], Match]:
         references = tuple([span.text for span in example.answers or ()])
         if aliases is not None:
             references = aliases.joined_by(references, code)
-        rows.append((example.id, text, references))
-        matches.append(match(text, references, prepare_cached))
-    return _summary(_PerQuestion(rows, matches))
+        return references, match(text, references, prepare_cached)
+
+    return compare
 
 
 # An id, what was predicted, the references.

@@ -4,22 +4,18 @@ What `judge` tells of scores, for more questions than memory has room for: of ea
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache, partial
 from itertools import islice, zip_longest
 from typing import TypeVar
 
 from spantune.data.records import Example
 from spantune.errors import EvaluationError
 from spantune.evaluation.aliases import Aliases
-from spantune.evaluation.metrics import match, prepare
-from spantune.evaluation.normalise import scored_by
-from spantune.evaluation.scores import Answered
+from spantune.evaluation.scores import Answered, comparing
 from spantune.evaluation.uncertainty import ROUNDS, Mean, Resampling
 
 PORTION = 2048
 NAMES = ("exact_match", "f1", "precision", "recall")
 GROUPS = ("", "HasAns_", "NoAns_")
-_CACHED_TEXTS = 4096
 
 Item = TypeVar("Item")
 
@@ -46,16 +42,14 @@ def score_stream(
     >>> means["f1"].value, means["f1"].count, 0.6 < means["f1"].interval.low < 0.7
     (0.75, 100, True)
     """
-    code = scored_by(language)
-    of = lru_cache(_CACHED_TEXTS)(partial(prepare, language=code))
+    compare = comparing(language, aliases)
     sums = Resampling(len(NAMES) * len(GROUPS), rounds=rounds)
     for portion in _portions(_paired(examples, answers)):
         groups: list[str] = []
         values: list[list[float]] = []
         counted: list[list[bool]] = []
         for example, answer in portion:
-            references = tuple(span.text for span in example.answers or ())
-            found = match(answer.text, references if aliases is None else aliases.joined_by(references, code), of)
+            references, found = compare(example, answer.text)
             groups.append(example.document or example.context)
             values.append([getattr(found, name) for name in NAMES] * len(GROUPS))
             counted.append([kind for kind in (True, bool(references), not references) for _ in NAMES])

@@ -7,18 +7,13 @@ a document or a question contains can run or load, even if it were not escaped. 
 autoescape for markup, `visible` for control characters. Bars are drawn in SVG, since that policy forbids style attributes.
 """
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
 
 from spantune.inference.trace import TopScore, Trace, TraceCandidate, TraceWindow
 from spantune.inference.trace_words import answer_tokens, answer_window, excerpt
+from spantune.pages import rendered
 from spantune.wording import counted, direction, percent, visible
 
 AROUND = 400  # characters of context on each side of the answer that are visible at once
@@ -33,18 +28,16 @@ def trace_html(trace: Trace, title: str = "Prediction trace") -> str:
     To be written as UTF-8. A page of 30 windows of 384 tokens has about 1.5 MB.
     """
     home = answer_window(trace)
-    style, digest = _style()
-    page = _template().render(
-        title=title,
-        trace=trace,
-        home=home,
-        cut=excerpt(trace.context, trace.answer.start, trace.answer.end, AROUND),
-        answer_at=answer_tokens(trace, home),
-        direction=direction(trace.context),
-        style=style,
-        digest=digest,
-    )
-    return page.strip() + "\n"
+    values = {
+        "title": title,
+        "trace": trace,
+        "home": home,
+        "cut": excerpt(trace.context, trace.answer.start, trace.answer.end, AROUND),
+        "answer_at": answer_tokens(trace, home),
+        "direction": direction(trace.context),
+        "heat": heat,
+    }
+    return rendered("spantune.inference", "trace", (visible, percent, number, share, shade, counted, verdict, chance), values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +110,3 @@ def chance(one: TraceCandidate, trace: Trace) -> float | None:
         if (other.start, other.end) == (one.start, one.end) and abs(other.score - one.score) < SAME_SCORE
     )
     return next(same, None)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("spantune.inference"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    helpers = (visible, percent, number, share, shade, counted, verdict, chance)
-    environment.filters |= {helper.__name__: helper for helper in helpers}
-    environment.globals["heat"] = heat
-    return environment.get_template("trace.html.j2")
-
-
-@cache
-def _style() -> tuple[Markup, str]:
-    """The style sheet and its hash for the policy. It is ours and fixed, so it is the one thing that is not escaped."""
-    source, _, _ = PackageLoader("spantune.inference").get_source(Environment(autoescape=True), "trace.css")
-    digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode("ascii")
-    return Markup(source), digest

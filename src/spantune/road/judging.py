@@ -3,16 +3,17 @@
 Does not know: how scores are resampled, how anything is shown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from spantune.data import LeakReport
-from spantune.evaluation import Comparison, Judgement, Known, Mean, Resampling, Scoring, compare, judge
+from spantune.evaluation import Comparison, Judgement, Known, Mean, Resampling, Scores, Scoring, compare, judge
 from spantune.evaluation.analysis import UNTUNED as MODEL_BEFORE
 from spantune.evaluation.cases import groups_of
 from spantune.evaluation.predictions import answers_to, is_predictions_file, read_predictions
-from spantune.evaluation.uncertainty import Interval
 from spantune.features import encode
 from spantune.inference.backends import AUTO
 from spantune.road.opening import opened
@@ -30,6 +31,7 @@ def judged_run(
     run: str | Path,
     records: Sequence[Any],
     answers: Sequence[Any],
+    scores: Scores,
     scoring: Scoring,
     leaks: LeakReport,
     untuned: Sequence[Any] | None,
@@ -47,10 +49,11 @@ def judged_run(
         scoring,
         Known(
             confidence=[answer.confidence for answer in answers],
-            unreachable=_unreachable(run, facts, records, scoring.scores(records, answers), watch),
+            unreachable=_unreachable(run, facts, records, scores, watch),
+            scores=scores,
             untuned=untuned,
             against=named(against),
-            trained_on=None if trained_on is None else _mean_from(trained_on),
+            trained_on=None if trained_on is None else TypeAdapter(Mean).validate_python(trained_on),
             touched=touched,
             without_touched=f1_without(leaks, records, answers, scoring) if 0 < touched < len(records) else None,
             general=None if facts.general is None else (facts.general["before"], facts.general["after"]),
@@ -68,7 +71,7 @@ def f1_without(leaks: LeakReport, records: Sequence[Any], answers: Sequence[Any]
     return scoring.scores(leaks.untouched(records), leaks.untouched(answers)).f1
 
 
-def _unreachable(run: str | Path, facts: RunFacts, records: Sequence[Any], scores: Any, watch: Watch) -> frozenset[str]:
+def _unreachable(run: str | Path, facts: RunFacts, records: Sequence[Any], scores: Scores, watch: Watch) -> frozenset[str]:
     """Of the questions that were not answered right, those whose answer no window shows."""
     from spantune.models import load_tokenizer
 
@@ -83,19 +86,13 @@ def _stands(record: Any, span: Any) -> bool:
     return span.start is not None and bool(span.text) and record.context.startswith(span.text, span.start)
 
 
-def _mean_from(record: Mapping[str, Any]) -> Mean:
-    interval = None if record["low"] is None else Interval(record["low"], record["high"])
-    return Mean(record["value"], record["count"], record["groups"], interval, record["error"])
-
-
 def answers_of(system: str | Path, records: Sequence[Any], watch: Watch, *, always: bool = False) -> tuple[Any, ...]:
     """What a run, the word `embedded`, or a file of predictions says to these questions."""
     if is_predictions_file(system):
         return answers_to(records, read_predictions(system), str(system))
     with working(watch, f"loading {system}"):
         reader = opened(TASKS["answer"], system, AUTO, always_answer=always)
-    tick = counter(watch, f"asking {system}", len(records))
-    return tuple(reader.answer_many(records, TOP, tick, watch.warn))
+    return _asked(reader, str(system), records, watch)
 
 
 def answers_before(run: str | Path, records: Sequence[Any], watch: Watch, *, always: bool) -> tuple[Any, ...]:
@@ -110,6 +107,10 @@ def answers_before(run: str | Path, records: Sequence[Any], watch: Watch, *, alw
     with working(watch, f"loading {name}"):
         settings = ReaderSettings(facts.config.windows, facts.answer_length, may_abstain=facts.may_abstain and not always)
         reader = Reader(load_reader(facts.config.model, 0), load_tokenizer(name), settings, precision="auto")
+    return _asked(reader, name, records, watch)
+
+
+def _asked(reader: Any, name: str, records: Sequence[Any], watch: Watch) -> tuple[Any, ...]:
     tick = counter(watch, f"asking {name}", len(records))
     return tuple(reader.answer_many(records, TOP, tick, watch.warn))
 

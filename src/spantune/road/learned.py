@@ -1,7 +1,7 @@
 """In: the outcome of a training. Out: its calibration, what to make of its held-out scores. Does not know: files of data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ def judged_training(outcome: Outcome, train: Sequence[Any], leaks: LeakReport | 
     trained_on = _learned(outcome, train, watch)
     known = Known(
         confidence=fitted.cross_fitted,
+        scores=scores,
         unreachable=frozenset(outcome.scene.held_windows.lost.examples),
         untuned=outcome.untuned.predictions if outcome.general is not None or outcome.mixed is not None else None,
         trained_on=trained_on,
@@ -56,7 +57,7 @@ def judged_training(outcome: Outcome, train: Sequence[Any], leaks: LeakReport | 
     whole = judge(records, answers, known=known).as_dict()
     names = ("verdict", "intervals", "grouped_by", "groups", "untuned", "gain", "mistakes", "calibration")
     kept = {name: whole[name] for name in names}
-    return JudgedTraining(fitted.calibration, {**kept, "trained_on": _as_dict(trained_on)})
+    return JudgedTraining(fitted.calibration, {**kept, "trained_on": asdict(trained_on)})
 
 
 def _learned(outcome: Outcome, train: Sequence[Any], watch: Watch) -> Mean:
@@ -68,8 +69,3 @@ def _learned(outcome: Outcome, train: Sequence[Any], watch: Watch) -> Mean:
     sums = Resampling(1)
     sums.add(groups_of(asked).names, np.array([one.f1 for one in scores.per_question])[:, None])
     return sums.mean(0)
-
-
-def _as_dict(mean: Mean) -> dict[str, Any]:
-    low, high = (None, None) if mean.interval is None else (mean.interval.low, mean.interval.high)
-    return {"value": mean.value, "count": mean.count, "groups": mean.groups, "low": low, "high": high, "error": mean.error}

@@ -130,7 +130,7 @@ def evaluate_run(
         scores = scoring.scores(records, answers)
         always = _always(records, answers, scoring)
         untuned = _answers_against(run, against, records, watch, always=not predictor.settings.abstains)
-        judged = judged_run(run, records, answers, scoring, leaks, untuned, watch, against)
+        judged = judged_run(run, records, answers, scores, scoring, leaks, untuned, watch, against)
         untouched = without_touched(task, records, answers, leaks)
         evaluated = Evaluated(scores, answers, leaks, left_out, untouched, always, judged)
     if semantic and task.name == "answer":
@@ -162,17 +162,14 @@ def _evaluate_predictions(
     records, left_out = labelled_from(data, "answer", read_as, watch)
     answers = answers_of(file, records, watch)
     other = None if against is None else answers_of(against, records, watch)
-    judged = judge(records, answers, scoring, Known(untuned=other, against=named(against), confidence=_confidences(answers)))
+    scores = scoring.scores(records, answers)
+    known = Known(confidence=[answer.confidence for answer in answers], untuned=other, against=named(against), scores=scores)
+    judged = judge(records, answers, scoring, known)
     leaks = LeakReport(len(records), {}, frozenset(), ())
     alike = alike_in_meaning(records, answers, watch) if semantic else None
-    evaluated = Evaluated(scoring.scores(records, answers), answers, leaks, left_out, judged=judged, semantic=alike)
+    evaluated = Evaluated(scores, answers, leaks, left_out, judged=judged, semantic=alike)
     _written(out, evaluated, TASKS["answer"], records)
     return evaluated
-
-
-def _confidences(answers: Sequence[Any]) -> list[float | None]:
-    """What a file of predictions says of them: spantune's own has the run's calibrated confidence."""
-    return [getattr(answer, "confidence", None) for answer in answers]
 
 
 def _files(against: str | None) -> list[str]:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import yaml
 
 from spantune.embedded import EMBEDDED
-from spantune.runs.markdown import as_code, as_setting, as_table, as_text, flattened, one_line
+from spantune.markdown import as_code, as_setting, as_table, as_text, flattened, one_line
 from spantune.training.curves import BEST_MARK, columns
 from spantune.training.history import History, score_name
 
@@ -111,7 +111,7 @@ class CardTask:
     records: str
     what: str
     ask: str
-    library: str
+    in_python: str
     plain: str
     limits: tuple[str, ...]
 
@@ -167,7 +167,7 @@ TASKS: Mapping[str, CardTask] = {
         records="question-context pairs",
         what="reads a question and a context and answers with a quote from that context",
         ask='spantune ask RUN "Who may see my data?" --context-file policy.txt',
-        library=_ANSWER_LIBRARY,
+        in_python=_ANSWER_LIBRARY,
         plain=_ANSWER_PLAIN,
         limits=(
             "Every answer is a quote from the context given. The model writes nothing of its own, joins no two passages, "
@@ -182,7 +182,7 @@ TASKS: Mapping[str, CardTask] = {
         records="texts",
         what="reads a text and gives it one label of those it was trained on",
         ask='spantune ask RUN "I still have not received my card"',
-        library="",
+        in_python="",
         plain=_CLASSIFY_PLAIN,
         limits=("Every text gets one of the labels seen in training, also a text that fits none of them.",),
     ),
@@ -265,7 +265,7 @@ def _use(card: CardFacts) -> str:
     blocks = [
         "## How to use it\n\n`RUN` is this folder.",
         f"```shell\n{task.ask}\n```",
-        f"```python\n{task.library}```" if task.library else "",
+        f"```python\n{task.in_python}```" if task.in_python else "",
         f"With transformers alone:\n\n```python\n{plain}```",
     ]
     return "\n\n".join(block for block in blocks if block)

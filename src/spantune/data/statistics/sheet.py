@@ -7,12 +7,9 @@ data can run or load, even if it were not escaped. It is escaped all the same: J
 control characters, `<bdi>` against text that turns its surroundings around. Everything that grows with the data is cut.
 """
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spantune.data.desk import Report
 from spantune.data.records import Record
@@ -21,11 +18,8 @@ from spantune.data.statistics.distributions import Distribution
 from spantune.data.statistics.drawing import Picture, bar_rows, histogram, positions
 from spantune.data.statistics.facts import Counted, Lengths, Statistics
 from spantune.data.statistics.showing import PICKED, show
+from spantune.pages import rendered
 from spantune.wording import counted, percent, shortened, visible
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-    from markupsafe import Markup
 
 LABELS = 60  # of the labels shown, those with the most texts, and
 RAREST = 10  # those with the fewest
@@ -48,23 +42,20 @@ def data_sheet(
     that stand for all); what else stands out, such as leaks, in sentences. Out: HTML to be written as UTF-8, below 1 MB
     whatever the data. The same input gives the same bytes.
     """
-    style, digest = _style()
     account = None if report is None else account_of(report)
     shown = [show(record) for record, _ in zip(examples, range(PICKED), strict=False)]
-    page = _template().render(
-        title=shortened(title, LONGEST_NAME),
-        found=statistics,
-        account=account,
-        remarks=[shortened(one, LONGEST_SENTENCE) for one in _remarks(statistics, account, remarks)][:SENTENCES],
-        tables=tuple(_tables(statistics)),
-        pictures=tuple(_pictures(statistics)),
-        charts=tuple(_charts(statistics)),
-        labels=_labels(statistics),
-        examples=shown,
-        style=style,
-        digest=digest,
-    )
-    return page.strip() + "\n"
+    values = {
+        "title": shortened(title, LONGEST_NAME),
+        "found": statistics,
+        "account": account,
+        "remarks": [shortened(one, LONGEST_SENTENCE) for one in _remarks(statistics, account, remarks)][:SENTENCES],
+        "tables": tuple(_tables(statistics)),
+        "pictures": tuple(_pictures(statistics)),
+        "charts": tuple(_charts(statistics)),
+        "labels": _labels(statistics),
+        "examples": shown,
+    }
+    return rendered("spantune.data.statistics", "sheet", (visible, number, percent, counted), values)
 
 
 def _remarks(found: Statistics, account: Account | None, others: Iterable[str]) -> Iterator[str]:
@@ -153,30 +144,3 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
-
-
-@cache
-def _template() -> "Template":
-    # Imported here, so that checking data does not wait for a page that nobody asked for.
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("spantune.data.statistics"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {helper.__name__: helper for helper in (visible, number, percent, counted)}
-    return environment.get_template("sheet.html.j2")
-
-
-@cache
-def _style() -> tuple["Markup", str]:
-    """The style sheet and its hash for the policy. It is ours and fixed, so it is the one thing that is not escaped."""
-    from jinja2 import Environment, PackageLoader
-    from markupsafe import Markup
-
-    source, _, _ = PackageLoader("spantune.data.statistics").get_source(Environment(autoescape=True), "sheet.css")
-    digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode("ascii")
-    return Markup(source), digest

@@ -7,15 +7,14 @@ p-values are corrected (Holm), and "worse" means worse than all other questions,
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spantune.evaluation.cases import Case, Cases
-from spantune.evaluation.metrics import token_f1
+from spantune.evaluation.cases import Case, Cases, agreement
 from spantune.evaluation.uncertainty import LEVEL, Interval, Mean, Resampling, freedom, holm, interval_of, t_two_sided
 
 FEWEST = 10  # questions, below which a slice is not shown
@@ -127,14 +126,10 @@ def windows(case: Case) -> str:
     return _band(-(-len(case.record.context.split()) // WORDS_IN_A_WINDOW) or 1, (1, 2, 4), "window")
 
 
-def agreement(case: Case, language: str = "en") -> str | None:
-    """How well the annotators of a question agree: the mean F1 of each reference against the others."""
-    texts = tuple(span.text for span in case.record.answers or ())  # aliases are no annotators
-    if len(texts) < 2:
-        return None
-    each = [token_f1(text, [*texts[:at], *texts[at + 1 :]], language) for at, text in enumerate(texts)]
-    mean = sum(each) / len(each)
-    return "all agree" if mean == 1 else "mostly agree" if mean >= 0.6 else "disagree"
+def annotators(case: Case, language: str = "en") -> str | None:
+    """How well the annotators of a question agree."""
+    agreed = agreement(case, language)
+    return None if agreed is None else "all agree" if agreed == 1 else "mostly agree" if agreed >= 0.6 else "disagree"
 
 
 def answerable(case: Case) -> str:
@@ -155,7 +150,7 @@ SLICERS: Mapping[str, Callable[[Case], str | None]] = MappingProxyType(
         "context length": context_length,
         "position of the answer": position,
         "windows": windows,
-        "annotators": agreement,
+        "annotators": annotators,
         "document": document,
     }
 )
@@ -181,10 +176,8 @@ def slices_of(cases: Cases) -> Sliced:
         sums.add(groups, values, np.concatenate([own, own, ~own], axis=1))
     rows = [_slice(sums, column, len(members), name, value) for column, (name, value, _) in enumerate(members)]
     corrected = iter(holm([row.p for row in rows if row.p is not None]))
-    rows = [row if row.p is None else _with_p(row, next(corrected)) for row in rows]
-    return Sliced(
-        tuple(sorted(rows, key=lambda row: (not row.surely_worse, (row.behind or 0.0) if row.surely_worse else 0.0))), too_small
-    )
+    rows = [row if row.p is None else replace(row, p=next(corrected)) for row in rows]
+    return Sliced(tuple(sorted(rows, key=_worst_first)), too_small)
 
 
 _PORTION = 4096
@@ -210,10 +203,6 @@ def _slice(sums: Resampling, column: int, of: int, name: str, value: str) -> Sli
 FEWEST_GROUPS = 4.0  # of questions inside and outside: with fewer, no correction for many slices makes up for chance
 
 
-def _with_p(row: Slice, p: float) -> Slice:
-    return Slice(row.name, row.value, row.count, row.f1, row.exact_match, row.behind, row.interval, p)
-
-
 def _members(of: Cases) -> tuple[list[tuple[str, str, NDArray[np.int64]]], int]:
     """Name, value and questions of every slice that is shown, and how many were too small."""
     cases = of.each
@@ -232,7 +221,7 @@ def _members(of: Cases) -> tuple[list[tuple[str, str, NDArray[np.int64]]], int]:
 
 
 def _values(cases: Sequence[Case], language: str) -> Iterable[tuple[str, list[str | None]]]:
-    slicers: dict[str, Callable[[Case], str | None]] = {**SLICERS, "annotators": partial(agreement, language=language)}
+    slicers: dict[str, Callable[[Case], str | None]] = {**SLICERS, "annotators": partial(annotators, language=language)}
     for name, of in slicers.items():
         yield name, [of(case) for case in cases]
     fields = dict.fromkeys(name for case in cases for name, _ in case.record.fields)

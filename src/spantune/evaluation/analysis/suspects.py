@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import isfinite
 from types import MappingProxyType
 
-from spantune.evaluation.cases import Case, Cases
+from spantune.evaluation.cases import Case, Cases, agreement
 from spantune.evaluation.metrics import token_f1
 from spantune.evaluation.normalise import comparable_form
 
@@ -61,17 +61,16 @@ def suspects_of(cases: Cases) -> tuple[Suspect, ...]:
 
 
 def _fits(reason: str, case: Case, twice: frozenset[str], language: str) -> bool:
-    references = tuple(span.text for span in case.record.answers or ())  # aliases are no annotators
     if reason == "labelled twice":
         return case.record.id in twice
     if reason == "annotators disagree":
-        each = [token_f1(text, [*references[:at], *references[at + 1 :]], language) for at, text in enumerate(references)]
-        return len(each) > 1 and sum(each) / len(each) < APART
+        agreed = agreement(case, language)
+        return agreed is not None and agreed < APART
     if reason == "cuts a word":
         return any(_cuts(case, span.start, span.text) for span in case.record.answers or ())
     if case.score.f1 > 0 or not case.given.text or not _is_sure(case):
         return False
-    return (reason == "sure of another answer") == bool(references)
+    return (reason == "sure of another answer") == bool(case.score.references)
 
 
 def _is_sure(case: Case) -> bool:

@@ -6,11 +6,6 @@ autoescape for markup, `visible` for control characters.
 """
 
 import base64
-import hashlib
-from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
 
 from spantune.evaluation.analysis.mistakes import MISTAKES
 from spantune.evaluation.analysis.suspects import REASONS
@@ -19,27 +14,24 @@ from spantune.evaluation.report.about import About
 from spantune.evaluation.report.excerpts import excerpt
 from spantune.evaluation.report.texts import ERRORS, SLICES, SUSPECTS, score_rows
 from spantune.evaluation.uncertainty import Mean
+from spantune.pages import rendered
 from spantune.wording import counted, direction, percent, shortened, visible
-
-_PACKAGE = "spantune.evaluation.report"
 
 
 def report_html(found: Judgement, about: About) -> str:
     """The page, to be written as UTF-8: the verdict first, then scores, pictures, slices, mistakes, labels to look at."""
-    style, digest = _style()
-    page = _template().render(
-        found=found,
-        about=about,
-        rows=score_rows(found),
-        slices=found.sliced.slices[:SLICES],
-        errors=found.mistakes.each[:ERRORS],
-        suspects=found.suspects[:SUSPECTS],
-        meanings={kind: meaning for kind, (_, meaning) in MISTAKES.items()},
-        reasons=REASONS,
-        style=style,
-        digest=digest,
-    )
-    return page.strip() + "\n"
+    values = {
+        "found": found,
+        "about": about,
+        "rows": score_rows(found),
+        "slices": found.sliced.slices[:SLICES],
+        "errors": found.mistakes.each[:ERRORS],
+        "suspects": found.suspects[:SUSPECTS],
+        "meanings": {kind: meaning for kind, (_, meaning) in MISTAKES.items()},
+        "reasons": REASONS,
+    }
+    helpers = (visible, percent, points, interval, bar, embedded, counted, direction, cut, excerpt)
+    return rendered("spantune.evaluation.report", "report", helpers, values)
 
 
 def points(value: float) -> str:
@@ -73,20 +65,3 @@ def embedded(svg: bytes) -> str:
 def cut(text: str, most: int = 400) -> str:
     """A text, or its head and tail."""
     return shortened(text, most)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader(_PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    helpers = (visible, percent, points, interval, bar, embedded, counted, direction, cut, excerpt)
-    environment.filters |= {helper.__name__: helper for helper in helpers}
-    return environment.get_template("report.html.j2")
-
-
-@cache
-def _style() -> tuple[Markup, str]:
-    """The style sheet and its hash for the policy. It is ours and fixed, so it is the one thing that is not escaped."""
-    source, _, _ = PackageLoader(_PACKAGE).get_source(Environment(autoescape=True), "report.css")
-    return Markup(source), base64.b64encode(hashlib.sha256(source.encode()).digest()).decode("ascii")

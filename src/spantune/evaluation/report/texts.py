@@ -5,12 +5,12 @@ import io
 import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from spantune.evaluation.analysis.mistakes import MISTAKES
 from spantune.evaluation.judging import Judgement
 from spantune.evaluation.report.about import About
 from spantune.evaluation.uncertainty import Mean
+from spantune.markdown import as_table, escaped
 from spantune.wording import shortened, visible
 
 SHOWN = {
@@ -129,9 +129,8 @@ def _interval(mean: Mean) -> str:
     return "unknown" if mean.interval is None else f"{100 * mean.interval.low:.1f} to {100 * mean.interval.high:.1f}"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    return "\n".join([*lines, *("| " + " | ".join(_plain(str(one)) for one in row) + " |" for row in rows)])
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return as_table(heads, [[_plain(one) for one in row] for row in rows])
 
 
 def writable(text: str) -> str:
@@ -156,5 +155,4 @@ def _cut(text: str) -> str:
 
 def _plain(text: str) -> str:
     """A text that Markdown takes for nothing else, on one line."""
-    safe = " ".join(visible(text).split())
-    return "".join(f"\\{one}" if one in "\\`*_{}[]<>|#!~" else one for one in safe).replace("&", "&amp;")
+    return escaped(" ".join(visible(text).split()))

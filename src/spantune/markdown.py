@@ -28,7 +28,16 @@ def as_text(value: str) -> str:
     >>> print(as_text("my_model | <b>[x](y)</b>"))
     my\_model \| &lt;b\>\[x\]\(y\)&lt;/b\>
     """
-    return MARKDOWN.sub(r"\\\1", one_line(value).replace("&", "&amp;").replace("<", "&lt;"))
+    return escaped(one_line(value))
+
+
+def escaped(line: str) -> str:
+    r"""A line as Markdown text, however long it is.
+
+    >>> print(escaped("a_b < c"))
+    a\_b &lt; c
+    """
+    return MARKDOWN.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def as_code(value: str) -> str:
