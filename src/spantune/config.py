@@ -249,6 +249,32 @@ def known_keys() -> dict[str, str]:
     return keys
 
 
+def as_setting(value: Any) -> str:
+    """A setting as the YAML of a configuration file spells it.
+
+    >>> as_setting(None), as_setting(True), as_setting(3e-4), as_setting(())
+    ('null', 'true', '0.0003', '[]')
+    """
+    plain = {True: "true", False: "false", None: "null"}
+    if value is None or isinstance(value, bool):
+        return plain[value]
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(as_setting, value))}]"
+    return str(value)
+
+
+def flattened(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested settings under their dotted keys; already dotted ones stay as they are.
+
+    >>> flattened({"task": "answer", "windows": {"length": 384, "stride": 128}})
+    {'task': 'answer', 'windows.length': 384, 'windows.stride': 128}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= flattened(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return flat
+
+
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))

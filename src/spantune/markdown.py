@@ -2,8 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 LONGEST_VALUE = 200  # characters; a longer name or setting says no more and makes the page unreadable
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$>])")
@@ -48,32 +47,6 @@ def as_code(value: str) -> str:
     """
     line = one_line(value).replace("`", "'").replace("|", r"\|")
     return f"`{line}`" if line else ""
-
-
-def as_setting(value: Any) -> str:
-    """A setting as the YAML of a configuration file spells it.
-
-    >>> as_setting(None), as_setting(True), as_setting(3e-4), as_setting(())
-    ('null', 'true', '0.0003', '[]')
-    """
-    plain = {True: "true", False: "false", None: "null"}
-    if value is None or isinstance(value, bool):
-        return plain[value]
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(as_setting, value))}]"
-    return str(value)
-
-
-def flattened(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested settings under their dotted keys; already dotted ones stay as they are.
-
-    >>> flattened({"task": "answer", "windows": {"length": 384, "stride": 128}})
-    {'task': 'answer', 'windows.length': 384, 'windows.stride': 128}
-    """
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= flattened(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
-    return flat
 
 
 def as_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -8,7 +8,7 @@ scores with aliases are not those of the official scripts.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from spantune.evaluation.normalise import comparable_form
 
 @dataclass(frozen=True, slots=True)
 class Aliases:
-    """Rows of names that count as one another."""
+    """Rows of names that count as one another, and the file that they are from, if any."""
 
     rows: tuple[tuple[str, ...], ...]
+    file: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, rows: Iterable[Sequence[str]]) -> "Aliases":
@@ -62,7 +63,7 @@ def read_aliases(file: Path | str) -> Aliases:
     wrong = [row for row in rows if not (isinstance(row, list) and row and all(isinstance(name, str) for name in row))]
     if wrong:
         raise _unreadable(file, f"{len(wrong)} of {len(rows)} rows are no lists of names; the first is {wrong[0]!r:.80}")
-    return Aliases.of(rows)
+    return replace(Aliases.of(rows), file=str(file))
 
 
 def _unreadable(file: Path | str, why: str) -> EvaluationError:

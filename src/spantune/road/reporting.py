@@ -1,6 +1,5 @@
 """`write_report`: a run, or the predictions of any tool, judged on labelled data, as a page to read and to hand on."""
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from spantune.evaluation.report import About, Picture, pictures_of, report_csv, 
 from spantune.evaluation.report.pictures import svg_of
 from spantune.evaluation.report.texts import ERRORS
 from spantune.inference.backends import AUTO
+from spantune.road.commands import report_command, train_command
 from spantune.road.judging import UNTUNED
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
@@ -92,10 +92,12 @@ def write_report(
         pages = _traced(run, judged, folder, watch)
     history = () if facts is None else _history(run)
     pictures = (*([] if facts is None else _curves(run)), *pictures_of(judged)) if kind == "html" else ()
+    others = [*(["--format", format] if format else []), *([] if traces else ["--no-traces"])]
+    again = report_command(run, data, out, against=against, scoring=scoring, read_as=read_as, others=others)
     about = About(
         title=f"{Path(run).name} on {', '.join(Path(one).name for one in data)}",
         subtitle=_subtitle(facts),
-        commands=_commands(run, data, out, against, facts, scoring),
+        commands=(*([] if facts is None else [train_command(run, facts)]), again),
         versions={} if facts is None else dict(facts.versions),
         settings={} if facts is None else {str(one["key"]): f"{one['value']} ({one['reason']})" for one in facts.choices},
         data=_data(evaluated, judged, facts) | _scored(scoring),
@@ -178,22 +180,6 @@ def _scored(scoring: Scoring | None) -> dict[str, str]:
         return {}
     names = "" if scoring.aliases is None else f", with {len(scoring.aliases.rows)} rows of names that count as one another"
     return {"scored as": f"{scoring.language}{names}: not the scores of the official scripts"}
-
-
-def _commands(
-    run: str | Path, data: Sequence[str | Path], out: Path, against: str | None, facts: RunFacts | None, scoring: Scoring | None
-) -> tuple[str, ...]:
-    files = [str(one) for one in data]
-    report = shlex.join(
-        ["spantune", "report", str(run), *files, "--out", str(out), *(["--against", against] if against else [])]
-    )
-    if facts is None:
-        return (report,)
-    seed = f"training.seed={facts.config.training.seed}"
-    train = shlex.join(
-        ["spantune", "train", *facts.data["names"], "--out", str(run), "--model", facts.config.model.name, "--set", seed]
-    )
-    return train, report
 
 
 def _data(evaluated: Evaluated, judged: Judgement, facts: RunFacts | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from spantune.config import Config
 from spantune.data import ReadAs, Record, fingerprint, write_text
 from spantune.errors import RunError
 from spantune.models import has_new_head
+from spantune.road.commands import as_kept
 from spantune.road.learned import judged_training
 from spantune.road.matching import without_touched
 from spantune.road.outcome import Outcome, train_folds, train_once
@@ -90,7 +91,12 @@ def train_run(
         _tell_threshold(outcome.measured, watch)
         judged = judged_training(outcome, sides.train, sides.leaks, watch) if loaded.task.name == "answer" else None
         result = replace(outcome.result, choices=(*chosen.choices, *outcome.result.choices))
-        provenance = _provenance(outcome, sides, tuple(Path(path).name for path in (*data, *eval_data)))
+        provenance = replace(
+            _provenance(outcome, sides),
+            data_names=tuple(Path(path).name for path in (*data, *eval_data)),
+            eval_names=tuple(Path(path).name for path in eval_data),
+            read_as=as_kept(read_as or ReadAs()),
+        )
         if judged is not None:
             provenance = replace(provenance, calibration=judged.calibration, judged=judged.kept)
         save_run(out, loaded.model, loaded.tokenizer, chosen.config, result, provenance, verify=outcome.scene.verify)
@@ -103,13 +109,12 @@ def train_run(
     return Trained(Path(out), read_facts(out), result.history, predictor, tuple(outcome.scene.held_out))
 
 
-def _provenance(outcome: Outcome, sides: Divided, names: tuple[str, ...]) -> Provenance:
+def _provenance(outcome: Outcome, sides: Divided) -> Provenance:
     task, measured, leaks = outcome.scene.task, outcome.measured, sides.leaks
     apart = None if leaks is None else without_touched(task, sides.held_out, measured.predictions, leaks)
     return Provenance(
         train=sides.train,
         held_out=sides.held_out,
-        data_names=names,
         split=sides.told,
         scores=_shown(task, measured.scores),
         untuned=_shown(task, outcome.untuned.scores),

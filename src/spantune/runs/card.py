@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 import yaml
 
+from spantune.config import as_setting, flattened
 from spantune.embedded import EMBEDDED
-from spantune.markdown import as_code, as_setting, as_table, as_text, flattened, one_line
+from spantune.markdown import as_code, as_table, as_text, one_line
 from spantune.training.curves import BEST_MARK, columns
 from spantune.training.history import History, score_name
 

@@ -23,7 +23,8 @@ class Provenance:
     """Where a run comes from and what it reached, for those who look at it later.
 
     `train` and `held_out` are the records themselves: their hashes are kept, so that nobody evaluates on what was trained
-    on. `scores` and `untuned` are percent on the held-out records, after and before fine-tuning. `touched` counts held-out
+    on. `eval_names` are those of `data_names` that were held out as they are, at its end; `read_as` is how all were read.
+    `scores` and `untuned` are percent on the held-out records, after and before fine-tuning. `touched` counts held-out
     records that the training data knows; `without_touched` are the scores of the others, where there are both kinds.
     `new_head` is whether the model began with a random head, `share` how much of the weights is tuned (the rest is as before),
     `general` F1 on the general questions before and after, where measured. `calibration` is fitted on the held-out records,
@@ -33,6 +34,8 @@ class Provenance:
     train: Sequence[Record] = ()
     held_out: Sequence[Record] = ()
     data_names: tuple[str, ...] = ()
+    eval_names: tuple[str, ...] = ()
+    read_as: Mapping[str, Any] = field(default_factory=dict)
     split: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
     untuned: Mapping[str, float] | None = None

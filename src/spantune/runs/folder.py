@@ -197,6 +197,8 @@ def _facts(model: Any, config: Config, result: FineTuned, provenance: Provenance
         threshold=provenance.threshold,
         data={
             "names": list(provenance.data_names),
+            "eval_names": list(provenance.eval_names),
+            "read_as": dict(provenance.read_as),
             "split": provenance.split,
             "train": _described(provenance.train),
             "held_out": _described(provenance.held_out),
