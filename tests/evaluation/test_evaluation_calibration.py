@@ -1,6 +1,7 @@
 """Calibration: what a reader's probabilities are worth, and what can be made of them."""
 
 import random
+import statistics
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from spantune.errors import EvaluationError
 from spantune.evaluation.calibration import (
     FEWEST,
     METHODS,
+    Expected,
     Selection,
+    expected_for,
     fit_calibration,
     fit_curve,
     reliability,
@@ -306,6 +309,30 @@ def test_answers_of_one_confidence_are_given_together_or_not_at_all():
     said, right = [0.9, 0.5, 0.5, 0.5], [True, True, False, False]
     assert selection_for(0.9, said, right) == Selection(0.9, 0.25, 1.0)
     assert selection_for(0.9, [0.5, 0.5], [True, False]) is None
+
+
+def test_what_a_wanted_precision_is_expected_to_give_is_measured_where_it_was_not_chosen():
+    """Previously the share of right answers was told of the very questions it was chosen on, where luck is on its side."""
+    luck = random.Random(4)
+    promised, kept, covered = [], [], []
+    for _ in range(60):
+        said = [luck.random() for _ in range(150)]
+        right = [luck.random() < 0.5 + 0.3 * one for one in said]
+        chosen = selection_for(0.8, said, right)
+        expected = expected_for(0.8, said, right, [str(n) for n in range(150)])
+        if chosen and expected.precision is not None:
+            promised.append(chosen.precision)
+            kept.append(expected.precision)
+            truth = 0.5 + 0.3 * (1 + chosen.confidence) / 2
+            covered.append(truth)
+    mean = statistics.mean
+    assert mean(promised) >= 0.8 > mean(covered) + 0.02  # what was chosen on promises more than it keeps
+    assert abs(mean(kept) - mean(covered)) < abs(mean(promised) - mean(covered))
+
+
+def test_nothing_is_expected_of_a_part_for_which_the_others_reach_no_precision():
+    assert expected_for(0.9, [0.9, 0.5] * 20, [False] * 40, [str(n) for n in range(40)]) == Expected(0.0, None)
+    assert expected_for(0.5, [0.9, 0.8], [True, True], ["one", "one"]) == Expected(0.0, None)
 
 
 def test_a_precision_that_nothing_reaches_is_told_by_none():

@@ -34,7 +34,7 @@ def csv_of(rows, file):
 
 
 def test_the_commands_of_a_report_make_the_run_and_the_report_again(typed, tiny_model_folder, tmp_path, monkeypatch):
-    """Previously the training's command named held-out files as data, and no command repeated settings or how files are read."""
+    """Previously held-out files were among the data of the training's command, and no command said how files are read."""
     monkeypatch.chdir(tmp_path)
     csv_of(made_examples(30), tmp_path / "our data.csv")
     csv_of(made_examples(12, seed=5), tmp_path / "other.csv")

@@ -160,6 +160,7 @@ def test_a_wanted_precision_is_what_the_answers_given_reach(own_run, many):
     wanted = evaluate_run(own_run, [many]).scores.exact_match / 100 + 0.02
     found = calibrate_run(own_run, [many], precision=wanted)
     assert found.selection.precision >= wanted
+    assert found.as_dict()["expected_coverage"] == found.expected.coverage <= 1
     answers = list(Reader.load(own_run).answer_many(list(read_examples(many))))
     given = [answer for answer in answers if answer.text]
     assert len(given) == round(found.selection.coverage * len(answers)) < len(answers)
@@ -251,3 +252,13 @@ def test_a_trace_of_a_refusal_for_want_of_confidence_says_so(own_run, many):
     trace = Reader.load(own_run).trace(record.question, record.context)
     assert trace.answer.text == ""
     assert "no span reaches a confidence of 0.999" in next(one.reason for one in trace.candidates if one.window is None)
+
+
+def test_what_another_version_kept_of_its_judgement_is_an_error_with_a_next_move(own_run, many):
+    """Previously a run whose mean was kept in another form ended in a traceback."""
+    file = own_run / "spantune.json"
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    kept["judged"]["trained_on"].pop("interval")
+    file.write_text(json.dumps(kept), encoding="utf-8")
+    with pytest.raises(RunError, match=r"training questions score: Field required\n.*\n.*train again"):
+        evaluate_run(own_run, [many])

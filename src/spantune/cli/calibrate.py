@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import spantune
-from spantune.cli import options, show
+from spantune.cli import judged, options, show
 from spantune.cli.terminal import Terminal
 
 NAME = "calibrate"
@@ -28,8 +28,9 @@ def command(
     \b
     $ spantune calibrate run held-out.json --precision 0.4
     820 questions: probability was off by 0.062 on average
-    confidence is off by 0.024, on documents that it was not fitted to; 0.030 is chance
-    answers from a confidence of 0.203 on: 40% of these questions, 40.0% of the answers match exactly
+    confidence is off by 0.032, on documents that it was not fitted to; 0.031 is chance
+    answers from a confidence of 0.205 on: 40% of these questions, 40.1% of the answers match exactly
+    chosen on other documents, it would have answered 41% of them, 39.6% of the answers right: …
     kept in run: ask, predict and evaluate use it
 
     ask, predict and evaluate then give each answer the probability that it matches exactly.
@@ -40,4 +41,4 @@ def command(
         found = spantune.calibrate_run(
             run, data, precision=precision, read_as=options.read_as(shape, columns, encoding), watch=watch
         )
-    show.result(found.as_dict(), as_json=json, text=lambda: show.calibrated(found))
+    show.result(found.as_dict(), as_json=json, text=lambda: judged.calibrated(found))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import spantune
-from spantune.cli import options, show
+from spantune.cli import judged, options, show
 from spantune.cli.terminal import Terminal
 
 NAME = "compare"
@@ -47,4 +47,4 @@ def command(
             read_as=options.read_as(shape, columns, encoding),
             watch=watch,
         )
-    show.result(found.as_dict(), as_json=json, text=lambda: show.compared(found))
+    show.result(found.as_dict(), as_json=json, text=lambda: judged.compared(found))

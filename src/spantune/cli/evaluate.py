@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import spantune
-from spantune.cli import options, show
+from spantune.cli import judged, options, show
 from spantune.cli.terminal import Terminal
 
 NAME = "evaluate"
@@ -62,7 +62,7 @@ def command(
             read_as=options.read_as(shape, columns, encoding),
             watch=watch,
         )
-    show.result(evaluated.as_dict(), as_json=json, text=lambda: show.evaluated(evaluated))
+    show.result(evaluated.as_dict(), as_json=json, text=lambda: judged.evaluated(evaluated))
     if wanted is not None and not evaluated.meets(wanted):
         show.note(f"--require {wanted} is not met")
         raise typer.Exit(NOT_MET)

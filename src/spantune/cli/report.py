@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import spantune
-from spantune.cli import options, show
+from spantune.cli import judged, options, show
 from spantune.cli.terminal import Terminal
 
 NAME = "report"
@@ -52,4 +52,4 @@ def command(
             read_as=options.read_as(shape, columns, encoding),
             watch=watch,
         )
-    show.result(made.as_dict(), as_json=json, text=lambda: show.reported(made))
+    show.result(made.as_dict(), as_json=json, text=lambda: judged.reported(made))

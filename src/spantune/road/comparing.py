@@ -9,7 +9,7 @@ from spantune.confidence import Calibration
 from spantune.data import ReadAs, write_text
 from spantune.errors import ConfigError, EvaluationError, RunError
 from spantune.evaluation import Comparison, Scoring, fit_calibration
-from spantune.evaluation.calibration import Reliability, Selection, reliability, selection_for
+from spantune.evaluation.calibration import Expected, Reliability, Selection, expected_for, reliability, selection_for
 from spantune.evaluation.cases import groups_of
 from spantune.inference.backends import AUTO
 from spantune.inference.exported.folder import EXPORTED
@@ -52,7 +52,8 @@ class Calibrated:
     """What a run learned about how sure it may be.
 
     `before` and `after` are how well its probabilities, and its confidences, fit; those after come from curves that an answer's
-    document had no part in. `selection` is where it stops answering, with what that gave on this data.
+    document had no part in. `selection` is where it stops answering, with what that gave on this data, `expected` what it
+    gives on documents that had no part in the choice.
     """
 
     run: str
@@ -61,6 +62,7 @@ class Calibrated:
     after: Reliability | None
     threshold: float
     selection: Selection | None
+    expected: Expected | None
     calibration: Calibration
 
     def as_dict(self) -> dict[str, Any]:
@@ -75,6 +77,8 @@ class Calibrated:
             "least_confidence": 0.0 if self.selection is None else self.selection.confidence,
             "coverage": None if self.selection is None else self.selection.coverage,
             "precision": None if self.selection is None else self.selection.precision,
+            "expected_coverage": None if self.expected is None else self.expected.coverage,
+            "expected_precision": None if self.expected is None else self.expected.precision,
         }
 
 
@@ -125,6 +129,7 @@ def calibrate_run(
     values, hits = [value for value, _ in known], [hit for _, hit in known]
     sure = [fitted.calibration.confidence(one.probability, answered=bool(one.text)) or 0.0 for one in answers]
     selection = None if precision is None else _selection(precision, sure, right)
+    expected = None if precision is None else expected_for(precision, sure, right, groups)
     kept = replace(
         facts,
         calibration=fitted.calibration,
@@ -135,7 +140,14 @@ def calibrate_run(
     if (Path(run) / EXPORTED).is_dir():
         watch.warn(f"the exported model in {Path(run) / EXPORTED} answers as before: spantune export {run} writes it anew")
     return Calibrated(
-        str(run), len(records), reliability(said, right), reliability(values, hits), threshold, selection, fitted.calibration
+        run=str(run),
+        questions=len(records),
+        before=reliability(said, right),
+        after=reliability(values, hits),
+        threshold=threshold,
+        selection=selection,
+        expected=expected,
+        calibration=fitted.calibration,
     )
 
 

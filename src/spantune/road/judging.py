@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from spantune.data import LeakReport
+from spantune.errors import RunError
 from spantune.evaluation import Comparison, Judgement, Known, Mean, Resampling, Scores, Scoring, compare, judge
 from spantune.evaluation.analysis import UNTUNED as MODEL_BEFORE
 from spantune.evaluation.cases import groups_of
@@ -42,7 +43,7 @@ def judged_run(
     facts = read_facts(run)
     touched = leaks.touched_count
     # What training questions score was measured in English: beside scores of another language it would mean nothing.
-    trained_on = (facts.judged or {}).get("trained_on") if scoring == Scoring() else None
+    trained_on = _trained_on(run, facts) if scoring == Scoring() else None
     return judge(
         records,
         answers,
@@ -53,7 +54,7 @@ def judged_run(
             scores=scores,
             untuned=untuned,
             against=named(against),
-            trained_on=None if trained_on is None else TypeAdapter(Mean).validate_python(trained_on),
+            trained_on=trained_on,
             touched=touched,
             without_touched=f1_without(leaks, records, answers, scoring) if 0 < touched < len(records) else None,
             general=None if facts.general is None else (facts.general["before"], facts.general["after"]),
@@ -64,6 +65,18 @@ def judged_run(
 def named(against: str | None) -> str:
     """What a comparison calls the other system."""
     return MODEL_BEFORE if against in (None, UNTUNED) else str(against)
+
+
+def _trained_on(run: str | Path, facts: RunFacts) -> Mean | None:
+    kept = (facts.judged or {}).get("trained_on")
+    try:
+        return None if kept is None else TypeAdapter(Mean).validate_python(kept)
+    except ValidationError as error:
+        raise RunError(
+            f"{run} holds {kept!r:.60} for what its training questions score: {error.errors()[0]['msg']}",
+            expected="a mean as this version of spantune train writes it",
+            next_move="train again with this version",
+        ) from None
 
 
 def f1_without(leaks: LeakReport, records: Sequence[Any], answers: Sequence[Any], scoring: Scoring) -> float:

@@ -6,16 +6,18 @@ answers are right; how well probabilities fit; which answers to give for a wante
 
 from spantune.evaluation.calibration.fitting import FEWEST, METHODS, Fitted, fit_calibration, fit_curve
 from spantune.evaluation.calibration.reliability import Bin, Reliability, reliability
-from spantune.evaluation.calibration.selective import Selection, Selective, selection_for, selective
+from spantune.evaluation.calibration.selective import Expected, Selection, Selective, expected_for, selection_for, selective
 
 __all__ = [
     "FEWEST",
     "METHODS",
     "Bin",
+    "Expected",
     "Fitted",
     "Reliability",
     "Selection",
     "Selective",
+    "expected_for",
     "fit_calibration",
     "fit_curve",
     "reliability",

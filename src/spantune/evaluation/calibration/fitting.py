@@ -63,13 +63,18 @@ def fit_calibration(
             continue
         x = np.array([log_odds(probabilities[index]) for index in at])
         y = np.array([float(right[index]) for index in at])
-        part = np.array([zlib.crc32(groups[index].encode("utf-8", "surrogatepass")) % PARTS for index in at])
+        part = parts_of([groups[index] for index in at])
         by_method = {method: _cross_fitted(x, y, part, method) for method in METHODS}
         method = min(by_method, key=lambda name: _log_loss(by_method[name], y))
         curves[kind] = fit_curve(x, y, method)
         for index, value in zip(at, by_method[method].tolist(), strict=True):
             crossed[index] = None if np.isnan(value) else value
     return Fitted(Calibration(curves[True], curves[False]), tuple(crossed))
+
+
+def parts_of(groups: Sequence[str]) -> NDArray[np.int64]:
+    """For each entry the part, 0 to `PARTS` - 1, that its group belongs to, whatever other groups there are."""
+    return np.array([zlib.crc32(group.encode("utf-8", "surrogatepass")) % PARTS for group in groups], dtype=np.int64)
 
 
 def fit_curve(x: Floats, y: Floats, method: str) -> Curve:
