@@ -123,6 +123,7 @@ class TrainingConfig(_Section):
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="auto takes bf16 where the processor has it")
     seed: int = Field(default=13, ge=0, lt=2**32, description="seed of weights, order and dropout")
+    workers: int = Field(default=0, ge=0, le=64, description="processes that prepare batches beside the training")
     save_steps: int | None = Field(
         default=None, ge=1, description="also save a checkpoint every so many steps; null saves once an epoch"
     )

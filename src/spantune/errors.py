@@ -11,6 +11,8 @@ SpantuneError
 ├── WindowError              window length, stride and question do not fit together
 │   └── QuestionTooLongError one question leaves no room for the context
 ├── ModelError               a model that cannot be found, trusted or used for the task
+├── TrainingError            training that cannot go on: its loss is no number
+│   └── StoppedError         training that was asked to stop, and can go on
 ├── RunError                 a run folder that is missing, damaged, or in the way
 ├── EvaluationError          answers and examples that do not belong together
 ├── OutputError              a result that could not be written (disk full, no permission)
@@ -82,6 +84,14 @@ class QuestionTooLongError(WindowError):
 
 class ModelError(SpantuneError):
     """The model cannot be found, trusted or used for this task."""
+
+
+class TrainingError(SpantuneError):
+    """Training cannot go on."""
+
+
+class StoppedError(TrainingError):
+    """Training was asked to stop, by Ctrl-C or the system; what was done is saved."""
 
 
 class RunError(SpantuneError):

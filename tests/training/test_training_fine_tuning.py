@@ -8,7 +8,7 @@ from conftest import WINDOWS, made_examples, made_texts, quick, same_weights, ti
 from transformers import BertForQuestionAnswering, Trainer
 
 from spantune.config import TrainingConfig, WindowsConfig
-from spantune.errors import ConfigError, EmptyDataError, OutputError, WindowError
+from spantune.errors import ConfigError, EmptyDataError, OutputError, TrainingError, WindowError
 from spantune.evaluation import score_answers
 from spantune.features import collate, encode, encode_texts
 from spantune.inference import Reader
@@ -224,11 +224,54 @@ def test_an_error_of_the_evaluation_is_not_taken_for_a_full_disk(tiny_reader_mod
         fine_tune(tiny_reader_model, windows, quick(epochs=1), evaluate=broken)
 
 
-def test_loss_that_is_not_finite_is_seen_in_the_history(tiny_reader_model, windows):
+def test_a_loss_that_is_no_number_ends_the_training_and_says_what_to_do(tiny_reader_model, windows):
+    """Previously it trained on to the end, on weights that were no numbers any more."""
     with torch.no_grad():
         tiny_reader_model.qa_outputs.bias.fill_(float("nan"))
-    result = fine_tune(tiny_reader_model, windows, quick(epochs=1))
-    assert "not finite" in result.history.epochs[0].observation
+    with pytest.raises(TrainingError, match="the loss is nan at step 1 of 3") as caught:
+        fine_tune(tiny_reader_model, windows, quick(epochs=1))
+    assert "lower training.learning_rate (now 0.001)" in caught.value.next_move
+
+
+@pytest.mark.parametrize("checkpoints", [True, False])
+def test_the_best_epoch_before_a_loss_that_is_no_number_is_kept(tiny_reader_model, windows, tmp_path, checkpoints):
+    said, after, scores = [], [], iter([40.0, 30.0, 20.0])
+
+    def measured(model):
+        after.append({name: one.clone() for name, one in model.state_dict().items()})
+        return Held(1.0, {"f1": next(scores)})
+
+    def poisoned(done, _):
+        if done == 2 * 3 + 1:  # a step of the third epoch is done
+            with torch.no_grad():
+                tiny_reader_model.qa_outputs.weight.fill_(float("inf"))
+
+    result = fine_tune(
+        tiny_reader_model,
+        windows,
+        quick(epochs=3),
+        evaluate=measured,
+        progress=poisoned,
+        say=said.append,
+        checkpoints=tmp_path if checkpoints else None,
+    )
+    assert said == [
+        "the loss is nan at step 8 of 9: training stopped there, and the best epoch before it is kept; "
+        "lower training.learning_rate (now 0.001)"
+    ]
+    assert (result.history.best_epoch, len(result.history.epochs), result.history.stopped_early) == (1, 2, True)
+    assert all(torch.equal(one, after[0][name]) for name, one in result.model.state_dict().items())
+
+
+def test_a_gradient_that_is_no_number_changes_no_weight(tiny_reader_model, windows):
+    """A finite loss can have such a gradient; a checkpoint made after that step would hold nothing but nan."""
+    before = {name: one.clone() for name, one in tiny_reader_model.state_dict().items()}
+    weight = tiny_reader_model.qa_outputs.weight
+    hook = weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(TrainingError, match=r"the gradient is (nan|inf) at step 1 of 3"):
+        fine_tune(tiny_reader_model, windows, quick(epochs=1))
+    hook.remove()
+    assert all(torch.equal(one, before[name]) for name, one in tiny_reader_model.state_dict().items())
 
 
 def test_a_model_trained_in_bf16_answers_in_fp32_afterwards(tiny_reader_model, windows):

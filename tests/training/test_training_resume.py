@@ -10,7 +10,7 @@ from transformers import BertForQuestionAnswering
 
 from spantune.errors import RunError
 from spantune.features import encode
-from spantune.training import Held, fine_tune, last_checkpoint, remove_broken_checkpoints
+from spantune.training import Held, fine_tune, newest_checkpoint, remove_broken
 
 STEPS = 3  # an epoch: 24 windows in batches of 8
 
@@ -62,7 +62,7 @@ def test_a_resumed_run_gives_the_weights_and_the_history_of_one_that_was_never_s
     whole = fine_tune(straight, windows, config, evaluate=by_weights)
     with pytest.raises(KeyboardInterrupt):
         fine_tune(interrupted, windows, config, evaluate=by_weights, checkpoints=tmp_path, progress=killed_at(step))
-    assert last_checkpoint(tmp_path) == tmp_path / f"checkpoint-{STEPS}"
+    assert newest_checkpoint(tmp_path).folder == tmp_path / f"checkpoint-{STEPS}"
     rest = fine_tune(resumed, windows, config, evaluate=by_weights, checkpoints=tmp_path, resume=True)
     assert same_weights(straight, resumed, 1e-6)
     assert told(rest.history) == told(whole.history)
@@ -78,7 +78,7 @@ def test_a_run_goes_on_inside_an_epoch_where_save_steps_asked_for_a_checkpoint(t
     whole = fine_tune(straight, windows, config, evaluate=evaluate)
     with pytest.raises(KeyboardInterrupt):
         fine_tune(new_model(), windows, config, evaluate=evaluate, checkpoints=tmp_path, progress=killed_at(5))
-    assert last_checkpoint(tmp_path).name == "checkpoint-4"
+    assert newest_checkpoint(tmp_path).folder.name == "checkpoint-4"
     rest = fine_tune(resumed, windows, config, evaluate=evaluate, checkpoints=tmp_path, resume=True)
     assert same_weights(straight, resumed, 1e-6)
     assert told(rest.history) == told(whole.history)
@@ -192,12 +192,12 @@ DAMAGES = {
     "state cut": cut("trainer_state.json"),
     "state empty": cut("trainer_state.json", 0.0),
     "no state": without("trainer_state.json"),
-    "no optimiser": without("optimizer.pt"),
-    "optimiser cut": cut("optimizer.pt"),
-    "optimiser cut at its end": cut("optimizer.pt", 0.999),
-    "no schedule": without("scheduler.pt"),
-    "schedule cut": cut("scheduler.pt"),
-    "random state cut": cut("rng_state.pth"),
+    "no optimiser": without("optimizer.safetensors"),
+    "optimiser cut": cut("optimizer.safetensors"),
+    "optimiser cut at its end": cut("optimizer.safetensors", 0.999),
+    "no schedule": without("scheduler.safetensors"),
+    "schedule cut": cut("scheduler.safetensors"),
+    "random state cut": cut("rng_state.safetensors"),
     "no weights": without("model.safetensors"),
     "weights cut": cut("model.safetensors"),
     "weights cut at their end": cut("model.safetensors", 0.9999),
@@ -210,10 +210,10 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path, checkpoints, damage)
     """Previously (Hugging Face Trainer 5.23) a kill during a save left a checkpoint that crashed the resume."""
     folder = tmp_path / "checkpoints"
     shutil.copytree(checkpoints, folder)
-    assert last_checkpoint(folder).name == "checkpoint-6"
+    assert newest_checkpoint(folder).folder.name == "checkpoint-6"
     damage(folder / "checkpoint-6")
-    assert last_checkpoint(folder).name == "checkpoint-3"
-    remove_broken_checkpoints(folder)
+    assert newest_checkpoint(folder).folder.name == "checkpoint-3"
+    remove_broken(folder)
     assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-3"]
 
 
@@ -232,8 +232,8 @@ def test_nothing_whole_to_resume_is_told(tmp_path, new_model, windows):
     (tmp_path / "checkpoint-3").mkdir()
     (tmp_path / "checkpoint-3" / "trainer_state.json").write_text(json.dumps({"global_step": 3}))
     (tmp_path / "checkpoint-final").mkdir()
-    assert last_checkpoint(tmp_path) is None
-    assert last_checkpoint(tmp_path / "nowhere") is None
+    assert newest_checkpoint(tmp_path).folder is None
+    assert newest_checkpoint(tmp_path / "nowhere").folder is None
     with pytest.raises(RunError, match="no whole checkpoint") as caught:
         fine_tune(new_model(), windows, quick(), checkpoints=tmp_path, resume=True)
     assert "without --resume" in caught.value.next_move

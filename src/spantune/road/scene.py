@@ -118,6 +118,7 @@ class Scene:
             progress=lambda done, total: watch.progress(stage, done, total),
             on_start=lambda choices: tell_choices(choices, watch),
             on_epoch=watch.epoch,
+            say=watch.warn,
         )
         watch.progress(stage, 1, 1)  # early stopping and a resume may leave its bar open
         for note in result.notes:

@@ -17,12 +17,12 @@ from spantune.road.learned import judged_training
 from spantune.road.matching import without_touched
 from spantune.road.outcome import Outcome, train_folds, train_once
 from spantune.road.profile import profile_of
-from spantune.road.scene import Scene, load, tell_choices
-from spantune.road.sides import Divided, divide, labels_of, read_given
+from spantune.road.scene import Loaded, Scene, load, tell_choices
+from spantune.road.sides import Divided, Given, divide, labels_of, read_given
 from spantune.road.watch import Silent, Watch
-from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, read_facts, save_run
+from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, locked, read_facts, save_run
 from spantune.tasks import Measured, Task
-from spantune.training import History, choose, last_checkpoint, remove_broken_checkpoints
+from spantune.training import Chosen, History, choose, newest_checkpoint, remove_broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,41 +72,50 @@ def train_run(
     for warning in config.warnings():
         watch.warn(warning)
     was_there = Path(out).exists()
-    checkpoints = claim_folder(out, resume=resume)
-    try:
-        given = read_given(data, eval_data, config, read_as, watch)
-        loaded = load(given.labelled, config, watch)
-        profile = profile_of(given.labelled, loaded, config, held_out_given=bool(given.held_out), resume=resume)
-        chosen = choose(config, profile)
-        tell_choices(chosen.choices, watch)
-        sides = divide(given, loaded, chosen.config, watch)
-        if loaded.task.name == "classify" and labels_of(sides.train) != labels_of(given.labelled):
-            loaded = load(sides.train, config, watch)  # a head for labels that are held out alone could not learn them
-        _same_as_before(checkpoints, config, sides.train, sides.held_out, resume=resume)
-        if sides.parts:
-            outcome = train_folds(loaded, sides.parts, chosen.config, watch)
-        else:
-            scene = Scene.of(loaded, sides.train, sides.held_out, chosen.config, watch)
-            outcome = train_once(scene, checkpoints, resume=resume)
-        _tell_threshold(outcome.measured, watch)
-        judged = judged_training(outcome, sides.train, sides.leaks, watch) if loaded.task.name == "answer" else None
-        result = replace(outcome.result, choices=(*chosen.choices, *outcome.result.choices))
-        provenance = replace(
-            _provenance(outcome, sides),
-            data_names=tuple(Path(path).name for path in (*data, *eval_data)),
-            eval_names=tuple(Path(path).name for path in eval_data),
-            read_as=as_kept(read_as or ReadAs()),
-        )
-        if judged is not None:
-            provenance = replace(provenance, calibration=judged.calibration, judged=judged.kept)
-        save_run(out, loaded.model, loaded.tokenizer, chosen.config, result, provenance, verify=outcome.scene.verify)
-    except BaseException:
-        _leave_clean(checkpoints, keep_folder=was_there)
-        raise
+    with locked(out):
+        checkpoints = claim_folder(out, resume=resume)
+        try:
+            given = read_given(data, eval_data, config, read_as, watch)
+            loaded, chosen, sides, outcome = _through(given, checkpoints, config, watch, resume=resume)
+            judged = judged_training(outcome, sides.train, sides.leaks, watch) if loaded.task.name == "answer" else None
+            result = replace(outcome.result, choices=(*chosen.choices, *outcome.result.choices))
+            provenance = replace(
+                _provenance(outcome, sides),
+                data_names=tuple(Path(path).name for path in (*data, *eval_data)),
+                eval_names=tuple(Path(path).name for path in eval_data),
+                read_as=as_kept(read_as or ReadAs()),
+                calibration=None if judged is None else judged.calibration,
+                judged=None if judged is None else judged.kept,
+            )
+            save_run(out, loaded.model, loaded.tokenizer, chosen.config, result, provenance, verify=outcome.scene.verify)
+        except BaseException:
+            _leave_clean(checkpoints, keep_folder=was_there)
+            raise
     predictor = loaded.task.tuned(outcome.scene.predictor, outcome.measured)
     if judged is not None:
         predictor = predictor.calibrated(judged.calibration)
     return Trained(Path(out), read_facts(out), result.history, predictor, tuple(outcome.scene.held_out))
+
+
+def _through(
+    given: Given, checkpoints: Path, config: Config, watch: Watch, *, resume: bool
+) -> tuple[Loaded, Chosen, Divided, Outcome]:
+    """From the records to a measured training."""
+    loaded = load(given.labelled, config, watch)
+    profile = profile_of(given.labelled, loaded, config, held_out_given=bool(given.held_out), resume=resume)
+    chosen = choose(config, profile)
+    tell_choices(chosen.choices, watch)
+    sides = divide(given, loaded, chosen.config, watch)
+    if loaded.task.name == "classify" and labels_of(sides.train) != labels_of(given.labelled):
+        loaded = load(sides.train, config, watch)  # a head for labels that are held out alone could not learn them
+    _same_as_before(checkpoints, config, sides.train, sides.held_out, resume=resume)
+    if sides.parts:
+        outcome = train_folds(loaded, sides.parts, chosen.config, watch)
+    else:
+        scene = Scene.of(loaded, sides.train, sides.held_out, chosen.config, watch)
+        outcome = train_once(scene, checkpoints, resume=resume)
+    _tell_threshold(outcome.measured, watch)
+    return loaded, chosen, sides, outcome
 
 
 def _provenance(outcome: Outcome, sides: Divided) -> Provenance:
@@ -153,7 +162,14 @@ def _same_as_before(
     if not resume:
         write_text(file, json.dumps(now, indent=2))
         return
-    before = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        before: Any = dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(
+            f"{file} cannot be read, which says what the interrupted run was started with: {error}",
+            expected="the checkpoints folder as the interrupted run left it",
+            next_move="restore the file from a copy, or train into another --out without --resume",
+        ) from None
     differing = [name for name in now if before.get(name) != now[name]]
     if differing:
         raise RunError(
@@ -170,8 +186,8 @@ def _in_order(records: Sequence[Record]) -> str:
 
 def _leave_clean(checkpoints: Path, *, keep_folder: bool) -> None:
     """After a failure, leave nothing behind but whole checkpoints, which --resume can use."""
-    if last_checkpoint(checkpoints) is not None:
-        remove_broken_checkpoints(checkpoints)
+    if newest_checkpoint(checkpoints).folder is not None:
+        remove_broken(checkpoints)
         return
     shutil.rmtree(checkpoints, ignore_errors=True)
     if not keep_folder:

@@ -11,7 +11,7 @@ import yaml
 
 from spantune.config import Config, with_settings
 from spantune.data import ReadAs, fingerprint, write_text
-from spantune.errors import ConfigError, RunError
+from spantune.errors import ConfigError, RunError, TrainingError
 from spantune.models import has_new_head, hidden_size
 from spantune.road.profile import profile_of
 from spantune.road.scene import Loaded, Scene, load
@@ -145,7 +145,10 @@ def tune_settings(
         listening = _Pruning(watch, trial, optuna.TrialPruned, deadline)
         made = with_settings(chosen, settings)
         scene = Scene.of(load(given.labelled, made, Silent()), sides.train, sides.held_out, made, listening)
-        history = scene.fit(None).history
+        try:
+            history = scene.fit(None).history
+        except TrainingError as error:  # a rate too high; the search goes on with others
+            raise optuna.TrialPruned(error.found) from error
         return float(history.best.scores[history.headline]) if history.best is not None else 0.0
 
     def so_far() -> Tuned:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from spantune.runs.folder import STARTED_WITH as STARTED_WITH
     from spantune.runs.folder import claim_folder as claim_folder
     from spantune.runs.folder import save_run as save_run
+    from spantune.runs.lock import locked as locked
 
-_THAT_WRITE = ("STARTED_WITH", "claim_folder", "save_run")
+_THAT_WRITE = {"folder": ("STARTED_WITH", "claim_folder", "save_run"), "lock": ("locked",)}
+_MODULE_OF = {name: f"spantune.runs.{part}" for part, names in _THAT_WRITE.items() for name in names}
 
 __all__ = [
     "STARTED_WITH",
@@ -29,9 +31,10 @@ __all__ = [
     "known_from_training",
     "load_history",
     "load_run",
+    "locked",
     "read_facts",
     "save_run",
 ]
 
 
-__getattr__ = names_of(globals(), dict.fromkeys(_THAT_WRITE, "spantune.runs.folder"))
+__getattr__ = names_of(globals(), _MODULE_OF)

@@ -18,8 +18,9 @@ from spantune.models.methods import METHOD, METHODS
 from spantune.models.quiet import quiet
 from spantune.runs.card import CardFacts, model_card
 from spantune.runs.facts import Provenance, RunFacts, installed_versions
+from spantune.runs.lock import LOCK
 from spantune.runs.reading import CHECKPOINTS, FACTS, HISTORY, SKETCH
-from spantune.training import FineTuned, History, last_checkpoint
+from spantune.training import FineTuned, History, newest_checkpoint
 from spantune.training.curves import save_curves
 
 CURVES, CARD, STARTED_WITH = "curves.png", "README.md", "started-with.json"
@@ -38,7 +39,8 @@ def claim_folder(folder: Path | str, *, resume: bool = False) -> Path:
     folder = Path(folder)
     with written(folder):
         _refuse_taken(folder)
-        unfinished = last_checkpoint(folder / CHECKPOINTS) is not None
+        found = newest_checkpoint(folder / CHECKPOINTS)
+        unfinished = found.folder is not None
         if unfinished and not resume:
             raise RunError(
                 f"{folder} holds the checkpoints of an interrupted run",
@@ -166,7 +168,7 @@ def _refuse_taken(folder: Path) -> None:
             expected="a new or empty folder",
             next_move="choose another --out, or remove the folder first",
         )
-    ours = {CHECKPOINTS, *_moving_in(folder)} if _ours(folder / CHECKPOINTS) else set()
+    ours = {LOCK, *({CHECKPOINTS, *_moving_in(folder)} if _ours(folder / CHECKPOINTS) else ())}
     others = [name for name in held if not name.startswith(STAGING) and name not in ours]
     if others or (folder.exists() and not folder.is_dir()):
         raise RunError(

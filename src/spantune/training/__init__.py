@@ -12,29 +12,32 @@ from typing import TYPE_CHECKING
 from spantune.lazily import names_of
 
 if TYPE_CHECKING:
+    from spantune.training.checkpoints import AtomicCheckpoints as AtomicCheckpoints
+    from spantune.training.checkpoints import newest_checkpoint as newest_checkpoint
+    from spantune.training.checkpoints import remove_broken as remove_broken
     from spantune.training.defaults import Choice as Choice
     from spantune.training.defaults import resolve_training as resolve_training
     from spantune.training.fine_tuning import FineTuned as FineTuned
     from spantune.training.fine_tuning import Held as Held
     from spantune.training.fine_tuning import fine_tune as fine_tune
-    from spantune.training.fine_tuning import last_checkpoint as last_checkpoint
-    from spantune.training.fine_tuning import remove_broken_checkpoints as remove_broken_checkpoints
     from spantune.training.history import Epoch as Epoch
     from spantune.training.history import History as History
     from spantune.training.losses import class_losses as class_losses
     from spantune.training.losses import span_accuracy as span_accuracy
     from spantune.training.losses import span_losses as span_losses
     from spantune.training.observations import averaged as averaged
+    from spantune.training.recipes import Chosen as Chosen
     from spantune.training.recipes import Profile as Profile
     from spantune.training.recipes import choose as choose
 
 _PARTS = {
+    "checkpoints": ("AtomicCheckpoints", "newest_checkpoint", "remove_broken"),
     "defaults": ("Choice", "resolve_training"),
-    "fine_tuning": ("FineTuned", "Held", "fine_tune", "last_checkpoint", "remove_broken_checkpoints"),
+    "fine_tuning": ("FineTuned", "Held", "fine_tune"),
     "history": ("Epoch", "History"),
     "losses": ("class_losses", "span_accuracy", "span_losses"),
     "observations": ("averaged",),
-    "recipes": ("Profile", "choose"),
+    "recipes": ("Chosen", "Profile", "choose"),
 }
 _MODULE_OF = {name: f"spantune.training.{part}" for part, names in _PARTS.items() for name in names}
 

@@ -5,6 +5,7 @@ the tracking integrations work as users of the Trainer know them. A batch is han
 them passed forward and backward on its own: the gradient is that of the whole batch, the memory that of one part.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
-from transformers import Trainer
 
 from spantune.features import Windows, collate
 from spantune.features.batches import collate_spans, shuffled_by_length
 from spantune.features.windows import Integers
 from spantune.models import to_model_inputs
+from spantune.training.checkpoints import AtomicCheckpoints
 from spantune.training.losses import class_losses, span_losses
 from spantune.training.rates import slow_lower_layers
+from spantune.training.stopping import NotFiniteError
 
 # Padded tokens in one pass, at most. On two cores, parts of 1,300 to 10,000 tokens trained at the same rate, and the smaller
 # ones keep an encoder of MiniLM's size below 2 GB. A GPU wants a whole batch at once, up to what 24 GB hold of a base-size one.
@@ -91,29 +93,37 @@ class LengthOrder(Sampler[int]):
         self.epoch = epoch
 
 
-def collator(windows: Windows, names: frozenset[str], size: int | None = None) -> Callable[[list[int]], dict[str, Any]]:
+@dataclass(frozen=True)
+class Collator:
     """A data collator: numbers of windows in; under `parts`, the model's inputs and the objective's targets out.
 
-    A part holds `size` windows of similar length (by default `part_size` of the longest window), the last of a batch perhaps
-    fewer. Its `share` is the share of the batch's windows that it holds.
+    A part holds `size` windows of similar length, the last of a batch perhaps fewer. Its `share` is the share of the batch's
+    windows that it holds. It can be sent to other processes, which prepare batches.
     """
-    objective = objective_of(windows)
-    size = size or part_size(int(windows.lengths.max(initial=1)))
 
-    def part_of(indices: Integers, share: float) -> dict[str, Any]:
-        arrays = collate(windows, indices)
-        targets = objective.targets(windows, indices, arrays)
-        tensors = {name: torch.from_numpy(one) for name, one in targets.items()}
-        return {**to_model_inputs(arrays, names), "targets": tensors, "share": share}
+    windows: Windows
+    names: frozenset[str]
+    size: int
+    objective: Objective
 
-    def batch_of(numbers: list[int]) -> dict[str, Any]:
-        indices = np.asarray(numbers)
-        lengths = windows.bounds[indices + 1] - windows.bounds[indices]
+    def __call__(self, numbers: list[int]) -> dict[str, Any]:
+        """The batch of these windows."""
+        indices, bounds = np.asarray(numbers), self.windows.bounds
+        lengths = bounds[indices + 1] - bounds[indices]
         indices = indices[np.argsort(-lengths, kind="stable")]
-        parts = (indices[begin : begin + size] for begin in range(0, len(indices), size))
-        return {"parts": [part_of(part, len(part) / len(indices)) for part in parts]}
+        parts = (indices[begin : begin + self.size] for begin in range(0, len(indices), self.size))
+        return {"parts": [self._part(part, len(part) / len(indices)) for part in parts]}
 
-    return batch_of
+    def _part(self, indices: Integers, share: float) -> dict[str, Any]:
+        arrays = collate(self.windows, indices)
+        targets = self.objective.targets(self.windows, indices, arrays)
+        tensors = {name: torch.from_numpy(one) for name, one in targets.items()}
+        return {**to_model_inputs(arrays, self.names), "targets": tensors, "share": share}
+
+
+def collator(windows: Windows, names: frozenset[str], size: int | None = None) -> Collator:
+    """The collator of these windows; `size` is by default the `part_size` of the longest."""
+    return Collator(windows, names, size or part_size(int(windows.lengths.max(initial=1))), objective_of(windows))
 
 
 def part_size(longest: int) -> int:
@@ -129,7 +139,7 @@ def part_size(longest: int) -> int:
     return int(2 ** np.floor(np.log2(max(budget // longest, 1))))
 
 
-class ComposedTrainer(Trainer):
+class ComposedTrainer(AtomicCheckpoints):
     """The Trainer with our loss, our order and a held-out measurement that is handed in."""
 
     loss_is_scaled_for_ga = False  # the loss is a mean over its batch; the Trainer divides by the accumulation steps
@@ -157,9 +167,24 @@ class ComposedTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
-        """The Trainer's own step for each part of the batch; the gradients add up, and so do the losses."""
+        """The Trainer's own step for each part of the batch; the gradients add up, and so do the losses.
+
+        Raises `NotFiniteError` before the optimiser takes such a step.
+        """
         steps = [super(ComposedTrainer, self).training_step(model, part, num_items_in_batch) for part in inputs["parts"]]
-        return torch.stack(steps).sum()
+        loss = torch.stack(steps).sum()
+        if not torch.isfinite(loss):
+            raise NotFiniteError(f"the loss is {loss.item()} at step {self.state.global_step + 1} of {self.state.max_steps}")
+        return loss
+
+    def _get_grad_norm(self, *arguments: Any, **named: Any) -> Any:
+        """The Trainer's own; a gradient that is no number would make weights that no checkpoint should hold."""
+        norm = super()._get_grad_norm(*arguments, **named)  # type: ignore[no-untyped-call]
+        if norm is not None and self.accelerator.scaler is None and not math.isfinite(float(norm)):
+            raise NotFiniteError(
+                f"the gradient is {float(norm)} at step {self.state.global_step + 1} of {self.state.max_steps}"
+            )
+        return norm
 
     def create_optimizer(self, *arguments: Any, **named: Any) -> Any:
         """The Trainer's own, with lower rates for lower layers where that is wanted."""

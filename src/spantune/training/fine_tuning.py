@@ -3,10 +3,8 @@
 import contextlib
 import json
 import math
-import shutil
 import tempfile
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,21 +12,22 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback, TrainingArguments
 
 from spantune.config import TrainingConfig
-from spantune.errors import ConfigError, EmptyDataError, OutputError, RunError
+from spantune.errors import ConfigError, EmptyDataError, OutputError, RunError, TrainingError
 from spantune.features import Windows, select_windows
 from spantune.models import check_window_fits, hidden_size, input_names
 from spantune.models.memory import kept_memory
 from spantune.models.methods import METHODS, prepare
 from spantune.models.quiet import quiet
+from spantune.training.checkpoints import newest_checkpoint, told
 from spantune.training.composed import ComposedTrainer, WindowNumbers, collator
 from spantune.training.defaults import Choice, resolve_training
 from spantune.training.dropout import fast_dropout
 from spantune.training.history import History
 from spantune.training.rates import BeforeEpochs, TowardsStart
+from spantune.training.stopping import NotFiniteError, Stopping, answering_signals
 from spantune.training.trace import TraceCallback
 
 SHORTEST_LIMIT = 30  # tokens; the usual limit of extractive readers
@@ -78,6 +77,7 @@ def fine_tune(
     progress: Progress | None = None,
     on_start: Callable[[tuple[Choice, ...]], None] | None = None,
     on_epoch: Callable[[History], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> FineTuned:
     """Fine-tune `model` on `windows` with the Hugging Face Trainer; the model is changed in place.
 
@@ -85,11 +85,14 @@ def fine_tune(
     decides: the best epoch is restored at the end, and training stops early when it no longer rises. Without `evaluate`, or
     with `keep` "last", the last epoch stays. `checkpoints` is a folder to save to after each epoch and to resume from; without
     it nothing stays on disk. `progress` is told (steps done, steps in all), `on_start` what was chosen, `on_epoch` the history
-    so far.
+    so far; `say` is told what could not be expected: checkpoints passed over, a signal, a loss that is no number.
+
+    With `checkpoints`, Ctrl-C and SIGTERM end the training after the step that runs, once that is saved.
 
     Raises `EmptyDataError` when no window is left to train on, `WindowError` when windows are longer than the model's
     positions, `ConfigError` for an integration that is not there, `RunError` when `resume` finds no usable checkpoint,
-    `OutputError` when a checkpoint cannot be written.
+    `OutputError` when a checkpoint cannot be written, `StoppedError` after a signal, `TrainingError` when the loss is no number
+    and no epoch was measured before.
     """
     config = config or TrainingConfig()
     check_window_fits(int(windows.lengths.max(initial=0)), model)
@@ -104,7 +107,8 @@ def fine_tune(
     model = prepared.model
     pulls = [TowardsStart(model, config.towards_start)] if config.towards_start else []
     with _folder(checkpoints) as folder:
-        found = _to_resume(folder) if resume else None
+        found = _to_resume(folder, say) if resume else None
+        stopping = Stopping(say)
         trace = TraceCallback(headline, len(chosen), progress, on_epoch, config.save_steps)
         arguments = _arguments(config, folder, len(chosen), bool(evaluate), headline if choosing else None, bool(checkpoints))
         if found is not None and (stopped_after := _stopped_after(found, config.early_stopping)):
@@ -119,12 +123,18 @@ def fine_tune(
                 windows=chosen,
                 measure=_measure(evaluate),
                 layer_decay=config.layer_decay,
-                callbacks=[trace, BeforeEpochs(prepared.at_epoch), *pulls, *_early_stopping(config, choosing)],
+                callbacks=[trace, stopping, BeforeEpochs(prepared.at_epoch), *pulls, *_early_stopping(config, choosing)],
             )
         trainer.remove_callback(ProgressCallback)
         trainer.remove_callback(PrinterCallback)
-        with _disk_errors(folder), quiet(), fast_dropout(model), kept_memory():
-            trainer.train(resume_from_checkpoint=str(found) if found else None)
+        listening = answering_signals(stopping) if checkpoints else contextlib.nullcontext()
+        with _disk_errors(folder), quiet(), fast_dropout(model), kept_memory(), listening:
+            try:
+                trainer.train(resume_from_checkpoint=str(found) if found else None)
+            except NotFiniteError as error:
+                ended = _best_so_far(trainer, error, config, bool(checkpoints))
+                if say is not None:
+                    say(ended)
         # Accelerate leaves the model computing in bf16; its answers must be those of the saved fp32 weights.
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     adapter = prepared.adapter() if prepared.adapter is not None else None
@@ -158,19 +168,6 @@ def longest_answer(windows: Windows) -> int:
     if not len(lengths):
         return 0 if windows.targets is not None else SHORTEST_LIMIT
     return max(SHORTEST_LIMIT, int(np.ceil(np.quantile(lengths, 0.995))))
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint below `folder` that is whole: weights, optimiser and trainer state are there and readable."""
-    numbered = [(int(path.name.rpartition("-")[2]), path) for path in folder.glob("checkpoint-*") if path.name[11:].isdigit()]
-    return next((path for _, path in sorted(numbered, reverse=True) if _is_whole(path)), None)
-
-
-def remove_broken_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints below `folder` that a kill or a full disk left half-written."""
-    for checkpoint in folder.glob("checkpoint-*"):
-        if not _is_whole(checkpoint):
-            shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def _check_method(method: str | None, task: str) -> None:
@@ -229,6 +226,7 @@ def _arguments(
         report_to=list(config.report_to) or "none",
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
+        dataloader_num_workers=config.workers,
         disable_tqdm=True,
     )
 
@@ -291,15 +289,18 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _to_resume(folder: Path) -> Path:
-    found = last_checkpoint(folder)
-    if found is None:
+def _to_resume(folder: Path, say: Callable[[str], None] | None) -> Path:
+    found = newest_checkpoint(folder)
+    if say is not None:
+        for one in told(found):
+            say(one)
+    if found.folder is None:
         raise RunError(
             f"no whole checkpoint in {folder}",
             expected="checkpoint-N folders of an interrupted run",
             next_move="run without --resume to start from the beginning",
         )
-    return found
+    return found.folder
 
 
 def _stopped_after(checkpoint: Path, patience: int) -> int | None:
@@ -313,19 +314,16 @@ def _stopped_after(checkpoint: Path, patience: int) -> int | None:
     return round(state["epoch"]) if patience and waited >= patience else None
 
 
-def _is_whole(checkpoint: Path) -> bool:
-    """Weights, optimiser, schedule and trainer state, each of them complete.
-
-    A safetensors file tells its length in its header, and what torch saves is a zip file, whose directory comes last: a
-    file that was cut off anywhere has neither right.
-    """
-    weights = sorted(checkpoint.glob("*.safetensors"))
-    saved = [checkpoint / "optimizer.pt", checkpoint / "scheduler.pt", *checkpoint.glob("rng_state*.pth")]
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-        for file in weights:
-            with safe_open(file, "np") as handle:
-                handle.keys()
-    except (OSError, ValueError, SafetensorError):
-        return False
-    return bool(weights) and all(map(zipfile.is_zipfile, saved))
+def _best_so_far(trainer: ComposedTrainer, error: NotFiniteError, config: TrainingConfig, saved: bool) -> str:
+    """Go back to the best epoch's weights where there is one, and say so; else raise `TrainingError`."""
+    lower = "lower training.learning_rate"
+    others = "try training.precision=fp32, and look for records with odd texts (spantune check)"
+    if trainer.state.best_model_checkpoint is None:
+        raise TrainingError(
+            f"{error}: training cannot go on",
+            expected="finite numbers",
+            next_move=f"{lower} (now {config.learning_rate:g}); {others}"
+            + ("; checkpoints from before are kept" if saved else ""),
+        ) from None
+    trainer._load_best_model()
+    return f"{error}: training stopped there, and the best epoch before it is kept; {lower} (now {config.learning_rate:g})"

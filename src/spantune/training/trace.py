@@ -16,7 +16,7 @@ NOT_SCORES = frozenset({"eval_loss", "eval_span_accuracy"})
 class TraceCallback(TrainerCallback):
     """Builds the history; tells `progress` each step and `on_epoch` each epoch; asks for a save every `save_steps` steps.
 
-    Loss and seconds of an epoch that was interrupted are those of its steps after the resume.
+    An epoch that was interrupted has the loss of all its steps, and the seconds of all but those that were done again.
     """
 
     def __init__(
@@ -32,8 +32,9 @@ class TraceCallback(TrainerCallback):
         self.progress = progress
         self.on_epoch = on_epoch
         self.save_steps = save_steps
-        self.began = time.perf_counter()
+        self.began: float | None = None  # of the epoch that runs
         self.first_step = 0
+        self.before: Mapping[str, Any] = {}  # what an epoch that a resume goes on with had taken
         self.seconds = 0.0
         self.share = 1.0
         self.loss: dict[str, float] = {}
@@ -55,8 +56,19 @@ class TraceCallback(TrainerCallback):
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock of the epoch."""
-        self.began = time.perf_counter()
-        self.first_step = state.global_step
+        self.began = time.perf_counter() - self.before.get("seconds", 0.0)
+        self.first_step = self.before.get("first_step", state.global_step)
+        self.before = {}
+
+    def kept(self) -> Mapping[str, Any]:
+        """For a checkpoint: what the epoch that runs has taken."""
+        if self.began is None:
+            return {}
+        return {"seconds": time.perf_counter() - self.began, "first_step": self.first_step}
+
+    def take_back(self, state: Mapping[str, Any]) -> None:
+        """From a checkpoint: what `kept` gave."""
+        self.before = state
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Report the step, and save where `save_steps` asks for it.
@@ -65,13 +77,13 @@ class TraceCallback(TrainerCallback):
         the two would never measure that epoch.
         """
         self._tell(state)
-        last = state.global_step % _steps_an_epoch(args, state) == 0
-        if self.save_steps and state.global_step % self.save_steps == 0 and not last:
+        if self.save_steps and state.global_step % self.save_steps == 0 and not ends_an_epoch(args, state):
             control.should_save = True
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop the clock: evaluation comes after and does not count as training."""
-        self.seconds = time.perf_counter() - self.began
+        assert self.began is not None  # an epoch that ends has begun
+        self.seconds, self.began = time.perf_counter() - self.began, None
         self.share = (state.global_step - self.first_step) / _steps_an_epoch(args, state)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
@@ -113,6 +125,11 @@ class TraceCallback(TrainerCallback):
     def _tell(self, state: Any) -> None:
         if self.progress is not None:
             self.progress(state.global_step, state.max_steps)
+
+
+def ends_an_epoch(args: Any, state: Any) -> bool:
+    """Whether the step just done is the last of an epoch: the epoch is measured and saved after it."""
+    return bool(state.global_step % _steps_an_epoch(args, state) == 0)
 
 
 def _steps_an_epoch(args: Any, state: Any) -> int:

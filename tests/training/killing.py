@@ -1,0 +1,90 @@
+"""A training in a process of its own, to be killed: the parent sees how far it came and what it left behind.
+
+Children are forked from a server that has imported everything, and has not yet computed: each takes a second, not ten.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import torch
+from conftest import WINDOWS, made_examples, quick, tiny_bert_config
+from transformers import BertForQuestionAnswering, PreTrainedTokenizerFast
+
+from spantune.durable import FAIL_AT
+from spantune.features import encode
+from spantune.training import Held, fine_tune, newest_checkpoint
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(
+    ["spantune.training.fine_tuning", "spantune.features", "transformers.models.bert.modeling_bert", "hypothesis", "pytest"]
+)
+
+STEPS = 12  # of the whole training: three epochs
+DONE = "done.json"
+
+
+def by_weights(model):
+    return Held(1.0, {"f1": 50 + 100 * model.qa_outputs.weight.mean().item()})
+
+
+def digest_of(model):
+    content = b"".join(one.detach().float().numpy().tobytes() for _, one in sorted(model.state_dict().items()))
+    return hashlib.sha256(content).hexdigest()
+
+
+def train(folder, tokenizer, settings, fail_at, reached):
+    """Train to the end, or go on to it; leave the weights' hash and what the history tells beside the checkpoints."""
+    torch.set_num_threads(1)
+    os.environ.pop(FAIL_AT, None)
+    if fail_at is not None:
+        os.environ[FAIL_AT] = fail_at
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tokenizer)
+    torch.manual_seed(0)
+    model = BertForQuestionAnswering(tiny_bert_config(tokenizer))
+    accumulated = settings.get("gradient_accumulation", 1)
+    windows = encode(made_examples(8 * STEPS // 3 * accumulated), tokenizer, WINDOWS)
+    checkpoints = Path(folder) / "checkpoints"
+    checkpoints.mkdir(parents=True, exist_ok=True)
+
+    def progress(done, _):
+        reached.value = done
+
+    result = fine_tune(
+        model,
+        windows,
+        quick(epochs=3, early_stopping=0, **settings),
+        evaluate=by_weights,
+        checkpoints=checkpoints,
+        resume=newest_checkpoint(checkpoints).folder is not None,
+        progress=progress,
+    )
+    epochs = [(one.training_loss, dict(one.scores), one.learning_rate) for one in result.history.epochs]
+    told = {"weights": digest_of(result.model), "epochs": epochs, "best": result.history.best_epoch}
+    (Path(folder) / DONE).write_text(json.dumps(told))
+
+
+def run(folder, tokenizer, settings, *, fail_at=None, kill_after=None):
+    """Train in a child; give its exit code and the steps that it did. `kill_after`: seconds from its start to SIGKILL.
+
+    `tokenizer` is a folder: one that is trained anew in each process would have other ids.
+    """
+    reached = SERVER.Value("i", -1)
+    child = SERVER.Process(target=train, args=(str(folder), str(tokenizer), settings, fail_at, reached))
+    child.start()
+    if kill_after is not None:
+        while reached.value < 0 and child.is_alive():
+            time.sleep(0.001)
+        child.join(kill_after)
+        if child.is_alive():
+            os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    return child.exitcode, reached.value
+
+
+def outcome(folder):
+    return json.loads((Path(folder) / DONE).read_text())
