@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "tasks": {*GROUND, "data", "evaluation", "features", "models", "training", "inference"},
     "export": {*GROUND, "data", "evaluation", "features", "models", "inference"},
     "road": {
+        "durable",
         "errors",
         "wording",
         "confidence",

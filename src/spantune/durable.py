@@ -11,7 +11,10 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 FAIL_AT = "SPANTUNE_FAIL_AT"
 KILL = "KILL"
@@ -92,6 +95,27 @@ def sweep(folder: Path) -> None:
     """Remove what a kill during `remove` left below a folder."""
     for left in folder.glob(f"{AWAY}*"):
         shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """A block that one process is in at a time; the lock goes with the process, however that ends.
+
+    Raises `BlockingIOError` where another one is in it, `FileNotFoundError` where the lock's folder is missing.
+    """
+    if not lock.parent.is_dir():  # which filelock would make
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    file = FileLock(lock, timeout=0)
+    try:
+        file.acquire()
+    except Timeout:
+        raise BlockingIOError(errno.EAGAIN, "another process is writing there") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            lock.unlink()
+        file.release()
 
 
 def _below(folder: Path) -> Iterator[Path]:

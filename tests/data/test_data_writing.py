@@ -23,7 +23,6 @@ from spantune.data import (
     write_examples,
     write_text,
 )
-from spantune.data.atomic import write_lines
 from spantune.data.writing import WRITERS
 from spantune.errors import ConfigError, DataError, OutputError
 
@@ -256,22 +255,6 @@ def test_a_file_is_replaced_as_a_whole(tmp_path):
     write_text(file, "ñew")
     assert file.read_text(encoding="utf-8") == "ñew"
     assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]
-
-
-def test_lines_are_written_while_they_are_made_all_or_none(tmp_path):
-    file = tmp_path / "a.jsonl"
-    assert write_lines(file, (str(number) for number in range(3))) == 3
-    assert file.read_text() == "0\n1\n2\n"
-    assert write_lines(tmp_path / "empty.jsonl", []) == 0
-
-    def failing():
-        yield "new"
-        raise ValueError("the model broke")
-
-    with pytest.raises(ValueError, match="the model broke"):
-        write_lines(file, failing())
-    assert file.read_text() == "0\n1\n2\n"
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.jsonl", "empty.jsonl"]
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])

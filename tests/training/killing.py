@@ -3,6 +3,7 @@
 Children are forked from a server that has imported everything, and has not yet computed: each takes a second, not ten.
 """
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -39,6 +40,8 @@ def digest_of(model):
 
 def train(folder, tokenizer, settings, fail_at, reached):
     """Train to the end, or go on to it; leave the weights' hash and what the history tells beside the checkpoints."""
+    os.setpgid(0, 0)
+    multiprocessing.set_start_method("fork", force=True)  # of the workers that prepare batches: they see their parent die
     torch.set_num_threads(1)
     os.environ.pop(FAIL_AT, None)
     if fail_at is not None:
@@ -83,6 +86,8 @@ def run(folder, tokenizer, settings, *, fail_at=None, kill_after=None):
         if child.is_alive():
             os.kill(child.pid, signal.SIGKILL)
     child.join()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)  # workers that have not seen it yet
     return child.exitcode, reached.value
 
 

@@ -29,7 +29,7 @@ from spantune.cli import (
     train,
     tune,
 )
-from spantune.errors import SpantuneError
+from spantune.errors import SpantuneError, StoppedError
 
 FAILED = 2  # unreadable, misused, or not possible; 1 is kept for "it worked, and found problems"
 INTERRUPTED = 130
@@ -89,6 +89,9 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
+    except StoppedError as stopped:
+        typer.echo(f"{stopped.found}; {stopped.next_move}", err=True)
+        sys.exit(INTERRUPTED)
     except SpantuneError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(FAILED)

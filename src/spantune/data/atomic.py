@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from spantune import durable
 from spantune.errors import OutputError
 
 NEXT_MOVES = {
@@ -22,6 +23,7 @@ NEXT_MOVES = {
     errno.ENOENT: "create the folder first, or correct the path",
     errno.ENOTDIR: "a part of the path is a file: correct the path",
     errno.EISDIR: "that is a folder: give a file name inside it",
+    errno.EAGAIN: "wait for it, or give another file name",
     errno.ENAMETOOLONG: "choose a shorter file name",
 }
 
@@ -29,19 +31,6 @@ NEXT_MOVES = {
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8, all of it or nothing. Raises `OutputError`, like `write_bytes`."""
     write_bytes(path, text.encode())
-
-
-def write_lines(path: str | Path, lines: Iterable[str]) -> int:
-    """Write each of `lines` and a line end, while they are made; gives their number. All or nothing, like `write_bytes`."""
-    count = 0
-
-    def counted() -> Iterator[bytes]:
-        nonlocal count
-        for count, line in enumerate(lines, start=1):  # noqa: B007 - the last value is the result
-            yield f"{line}\n".encode()
-
-    _write(path, counted())
-    return count
 
 
 @contextmanager
@@ -64,7 +53,7 @@ def lines_to(path: str | Path) -> Iterator[Callable[[str], None]]:
 @contextmanager
 def binary_to(path: str | Path) -> Iterator[IO[bytes]]:
     """A file to write bytes into, for a library that wants a handle; all or nothing, like `lines_to`."""
-    with _scratch_of(path) as handle, _told(path):
+    with _scratch_of(path) as handle, told(path):
         yield handle
 
 
@@ -83,43 +72,44 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def _write(path: str | Path, chunks: Iterable[bytes]) -> None:
-    with _scratch_of(path) as handle, _told(path):
+    with _scratch_of(path) as handle, told(path):
         handle.writelines(chunks)
 
 
 @contextmanager
 def _scratch_of(path: str | Path) -> Iterator[IO[bytes]]:
     """A file beside `path` that takes its place when the block ends well."""
-    with _told(path):
+    with told(path):
         try:
             target = Path(os.path.realpath(path))  # a link stays a link: the file that it points to is replaced
         except ValueError as error:  # a path that holds a NUL
             raise _output_error(path, error) from error
-        _refuse_special(target)
+        refuse_special(target)
         scratch = target.with_name(f".{secrets.token_hex(8)}.tmp")
         handle = scratch.open("xb")
     try:
         with handle:
             yield handle
-            with _told(path):
+            with told(path):
                 handle.flush()
                 os.fsync(handle.fileno())
-        with _told(path):
-            scratch.replace(target)
+        with told(path):
+            durable.replace(scratch, target)
     except BaseException:
         _remove(scratch)
         raise
 
 
 @contextmanager
-def _told(path: str | Path) -> Iterator[None]:
+def told(path: str | Path) -> Iterator[None]:
+    """What the system cannot do with `path`, as `OutputError`."""
     try:
         yield
     except OSError as error:
         raise _output_error(path, error) from error
 
 
-def _refuse_special(target: Path) -> None:
+def refuse_special(target: Path) -> None:
     """Renaming over a device such as /dev/stdout would replace the device itself."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from spantune.road.curve import learning_curve as learning_curve
     from spantune.road.describing import Description as Description
     from spantune.road.describing import describe as describe
+    from spantune.road.evaluating import Evaluated as Evaluated
+    from spantune.road.evaluating import evaluate_run as evaluate_run
     from spantune.road.exporting import export_reader as export_reader
+    from spantune.road.predicting import predict_file as predict_file
     from spantune.road.reporting import Reported as Reported
     from spantune.road.reporting import write_report as write_report
     from spantune.road.splitting import Fold as Fold
@@ -41,9 +44,6 @@ if TYPE_CHECKING:
     from spantune.road.training import train_run as train_run
     from spantune.road.tuning import Tuned as Tuned
     from spantune.road.tuning import tune_settings as tune_settings
-    from spantune.road.using import Evaluated as Evaluated
-    from spantune.road.using import evaluate_run as evaluate_run
-    from spantune.road.using import predict_file as predict_file
     from spantune.road.watch import Silent as Silent
     from spantune.road.watch import Watch as Watch
 
@@ -55,12 +55,13 @@ _PARTS = {
     "converting": ("Converted", "convert_files"),
     "curve": ("Curve", "learning_curve"),
     "describing": ("Description", "describe"),
+    "evaluating": ("Evaluated", "evaluate_run"),
     "exporting": ("export_reader",),
+    "predicting": ("predict_file",),
     "reporting": ("Reported", "write_report"),
     "splitting": ("Fold", "Folded", "Sides", "fold_files", "split_files"),
     "training": ("Trained", "train_run"),
     "tuning": ("Tuned", "tune_settings"),
-    "using": ("Evaluated", "evaluate_run", "predict_file"),
     "watch": ("Silent", "Watch"),
 }
 _MODULE_OF = {name: f"spantune.road.{part}" for part, names in _PARTS.items() for name in names}

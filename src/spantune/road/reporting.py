@@ -17,10 +17,10 @@ from spantune.evaluation.report.pictures import svg_of
 from spantune.evaluation.report.texts import ERRORS
 from spantune.inference.backends import AUTO
 from spantune.road.commands import report_command, train_command
+from spantune.road.evaluating import Evaluated, evaluate_run
 from spantune.road.judging import UNTUNED
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
-from spantune.road.using import Evaluated, evaluate_run
 from spantune.road.watch import Silent, Watch, counter
 from spantune.runs import RunFacts, load_history, read_facts
 from spantune.tasks import TASKS

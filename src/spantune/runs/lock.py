@@ -1,14 +1,10 @@
-"""In: the folder of a run. Out: a block in which no other process writes to it. Does not know: what a run holds.
-
-The lock is the system's own: it goes with the process, however that ends.
-"""
+"""In: the folder of a run. Out: a block in which no other process writes to it. Does not know: what a run holds."""
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from spantune import durable
 from spantune.errors import OutputError, RunError
 
 LOCK = ".spantune.lock"
@@ -22,11 +18,21 @@ def locked(folder: Path | str) -> Iterator[None]:
     """
     folder = Path(folder)
     was_there = folder.exists()
-    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        with contextlib.ExitStack() as block:
+            _hold(folder, block)
+            yield
+    finally:
+        if not was_there:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # which leaves a folder that holds anything
+
+
+def _hold(folder: Path, block: contextlib.ExitStack) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
+        block.enter_context(durable.held(folder / LOCK))
+    except BlockingIOError:
         raise RunError(
             f"another process is writing to {folder}",
             expected="one training at a time in a folder",
@@ -40,12 +46,3 @@ def locked(folder: Path | str) -> Iterator[None]:
             expected="a folder you may write to",
             next_move="choose another folder",
         ) from error
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            (folder / LOCK).unlink()
-        lock.release()
-        if not was_there:
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # which leaves a folder that holds anything

@@ -274,18 +274,23 @@ def _folder(checkpoints: Path | None) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _disk_errors(folder: Path) -> Iterator[None]:
-    """A full disk while a checkpoint is written, told as such; safetensors reports it under its own name."""
+    """What a disk cannot do while a checkpoint is written, told as such; safetensors has its own names for it."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
             yield
     except Exception as error:
-        if not isinstance(error, OSError) and "No space left" not in str(error) and "os error" not in str(error).lower():
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error).splitlines()[0]
+        if not isinstance(error, OSError) and "No space left" not in reason and "os error" not in reason.lower():
             raise
         raise OutputError(
-            f"a checkpoint could not be written to {folder}: {str(error).splitlines()[0]}",
-            expected="room for two checkpoints with optimiser state, about six times the model's size",
-            next_move="free some space, or move the run folder to another disk, then run the same command with --resume",
+            f"a checkpoint could not be written to {folder}: {reason}",
+            expected="a disk that takes it, with room for three checkpoints: each is three times the model's size"
+            if folder.is_dir()
+            else "the folder to stay where it was while training runs",
+            next_move="free some space, or move the run folder to another disk, then run the same command with --resume"
+            if newest_checkpoint(folder).folder is not None
+            else "look after the disk, then start again",
         ) from error
 
 

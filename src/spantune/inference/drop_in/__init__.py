@@ -5,8 +5,8 @@ Out: dictionaries of score, start, end and answer, as it gave them.
 Does not know: runs' thresholds, traces.
 """
 
+from spantune.inference.drop_in.called import QuestionAnsweringPipeline
 from spantune.inference.drop_in.calls import CallError, OptionError
 from spantune.inference.drop_in.factory import pipeline
-from spantune.inference.drop_in.pipeline import QuestionAnsweringPipeline
 
 __all__ = ["CallError", "OptionError", "QuestionAnsweringPipeline", "pipeline"]

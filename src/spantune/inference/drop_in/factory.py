@@ -13,8 +13,8 @@ import torch
 from huggingface_hub import snapshot_download
 
 from spantune.errors import ConfigError, ModelError
+from spantune.inference.drop_in.called import QuestionAnsweringPipeline
 from spantune.inference.drop_in.calls import OptionError
-from spantune.inference.drop_in.pipeline import QuestionAnsweringPipeline
 from spantune.inference.precision import halved
 from spantune.models import load_tokenizer, open_reader, resolve_model
 from spantune.models.sources import adapters_of, check_reachable

@@ -194,7 +194,35 @@ def test_a_failure_leaves_no_predictions_and_the_old_file_as_it_was(reader_run, 
     with pytest.raises(KeyboardInterrupt):
         predict_file(reader_run, data_folder / "questions.json", out)
     assert out.read_text() == "old\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "empty.jsonl"]
+    assert len(lines(tmp_path / "a.jsonl.partial")) == 1
+
+
+def test_predictions_that_were_interrupted_are_gone_on_with_by_the_same_command_alone(
+    reader_run, data_folder, tmp_path, monkeypatch
+):
+    whole, out = tmp_path / "whole.jsonl", tmp_path / "a.jsonl"
+    predict_file(reader_run, data_folder / "questions.json", whole)
+    answer_many, asked = Reader.answer_many, []
+
+    def interrupted(self, examples, *others, **named):
+        asked.append(len(examples))
+        yield from answer_many(self, examples[:25], *others, **named)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reader, "answer_many", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(reader_run, data_folder / "questions.json", out)
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(reader_run, data_folder / "questions.json", out, top=2)  # other answers: from the beginning
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(reader_run, data_folder / "questions.json", out)
+    monkeypatch.undo()
+    listener = Listener()
+    assert predict_file(reader_run, data_folder / "questions.json", out, watch=listener) == 40
+    assert asked == [40, 40, 40]
+    assert any("holds 25 of 40 lines" in note for note in listener.notes)
+    assert out.read_text(encoding="utf-8") == whole.read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "whole.jsonl"]
 
 
 # -- split

@@ -6,16 +6,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from spantune.data import LeakReport, ReadAs, fingerprint, read_files, write_text
-from spantune.data.atomic import write_lines
-from spantune.errors import ConfigError, EmptyDataError, RunError
+from spantune.data import LeakReport, ReadAs, fingerprint, write_text
+from spantune.errors import ConfigError, RunError
 from spantune.evaluation import Judgement, Known, LabelScores, Mean, Scores, Scoring, judge
 from spantune.evaluation.judging import mean_in_percent
 from spantune.evaluation.label_means import label_means
 from spantune.evaluation.predictions import is_predictions_file
 from spantune.inference.backends import AUTO
 from spantune.road.judging import TOP, UNTUNED, alike_in_meaning, answers_before, answers_of, judged_run, named
-from spantune.road.matching import labelled_from, same_task, without_touched
+from spantune.road.matching import labelled_from, without_touched
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
 from spantune.road.watch import Silent, Watch, counter, working
@@ -224,48 +223,3 @@ def _known(run: str | Path, records: Sequence[Any], watch: Watch) -> LeakReport:
     except RunError as error:
         watch.warn(f"records of the training cannot be recognised: {error.found}")
         return LeakReport(len(records), {}, frozenset(), ())
-
-
-def predict_file(
-    run: str | Path,
-    data: str | Path,
-    out: str | Path,
-    *,
-    read_as: ReadAs | None = None,
-    always_answer: bool = False,
-    top: int = 1,
-    backend: str = AUTO,
-    watch: Watch | None = None,
-) -> int:
-    """Answer every question (or label every text) of a file: JSONL, in the order of the file, ids kept. Gives their number.
-
-    Labels are not looked at, not even wrong ones. `always_answer` is that of `evaluate_run`. With `top` each answer has so many
-    alternatives, whose probabilities sum up to one with those of "no answer" and of all others. The output is written whole or
-    not at all. Raises `RunError` when the file is for another task than the run, `ConfigError` when `out` is the file itself;
-    for `backend` and its errors see `inference.backends.open_with`.
-    """
-    watch = watch or Silent()
-    facts = read_facts(run)
-    check_target(out, [data])
-    with working(watch, "reading"):
-        dataset = read_files([data], read_as)
-    same_task(dataset.task, facts.task)
-    records = dataset.in_order
-    if len(records) < dataset.read:
-        missing = dataset.read - len(records)
-        watch.warn(f"{missing} of {dataset.read} records get no prediction (spantune check tells which and why)")
-    if not records:
-        raise EmptyDataError(
-            f"no usable record in {data}",
-            expected="questions with their contexts, or texts",
-            next_move="run spantune check on it",
-        )
-    task = TASKS[facts.task]
-    with working(watch, "loading the model"):
-        predictor = opened(task, run, backend, always_answer=always_answer)
-    tick = counter(watch, "predicting", len(records))
-    if task.name == "answer":
-        predictions = predictor.answer_many(records, top, tick, watch.warn)
-    else:
-        predictions = task.predict(predictor, records, tick, watch.warn)
-    return write_lines(out, (json.dumps(one.as_dict(), ensure_ascii=False) for one in predictions))

@@ -1,0 +1,84 @@
+"""`predict_file`: an answer to every question of a file, gone on with after a kill."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from spantune import durable
+from spantune.data import ReadAs, fingerprint, read_files
+from spantune.data.growing import write_growing
+from spantune.errors import EmptyDataError
+from spantune.inference.backends import AUTO
+from spantune.road.matching import same_task
+from spantune.road.opening import opened
+from spantune.road.targets import check_target
+from spantune.road.watch import Silent, Watch, counter, working
+from spantune.runs import read_facts
+from spantune.runs.reading import FACTS, run_folder
+from spantune.tasks import TASKS
+
+WEIGHTS = {".safetensors", ".onnx", ".xml", ".bin"}  # of the run, and of what was exported from it
+
+
+def predict_file(
+    run: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    read_as: ReadAs | None = None,
+    always_answer: bool = False,
+    top: int = 1,
+    backend: str = AUTO,
+    watch: Watch | None = None,
+) -> int:
+    """Answer every question (or label every text) of a file: JSONL, in the order of the file, ids kept. Gives their number.
+
+    Labels are not looked at, not even wrong ones. `always_answer` is that of `evaluate_run`. With `top` each answer has so many
+    alternatives, whose probabilities sum up to one with those of "no answer" and of all others. The output takes its place when
+    it is whole; after a kill the same call goes on where that one stopped.
+
+    Raises `RunError` when the file is for another task than the run, `ConfigError` when `out` is the file itself, `OutputError`
+    where it cannot be written; for `backend` and its errors see `inference.backends.open_with`.
+    """
+    watch = watch or Silent()
+    facts = read_facts(run)
+    check_target(out, [data])
+    with working(watch, "reading"):
+        dataset = read_files([data], read_as)
+    same_task(dataset.task, facts.task)
+    records = dataset.in_order
+    if len(records) < dataset.read:
+        missing = dataset.read - len(records)
+        watch.warn(f"{missing} of {dataset.read} records get no prediction (spantune check tells which and why)")
+    if not records:
+        raise EmptyDataError(
+            f"no usable record in {data}",
+            expected="questions with their contexts, or texts",
+            next_move="run spantune check on it",
+        )
+    task = TASKS[facts.task]
+    with working(watch, "loading the model"):
+        predictor = opened(task, run, backend, always_answer=always_answer)
+    started_with = {
+        "run": _identity(run),
+        "records": hashlib.sha256("".join(fingerprint([record]) for record in records).encode()).hexdigest(),
+        "settings": [always_answer, top, backend],
+    }
+
+    def lines_from(begun: int) -> Iterator[str]:
+        tick = counter(watch, "predicting", len(records) - begun)
+        if task.name == "answer":
+            predictions = predictor.answer_many(records[begun:], top, tick, watch.warn)
+        else:
+            predictions = task.predict(predictor, records[begun:], tick, watch.warn)
+        return (json.dumps(one.as_dict(), ensure_ascii=False) for one in predictions)
+
+    return write_growing(out, started_with, [str(record.id) for record in records], lines_from, watch.note)
+
+
+def _identity(run: str | Path) -> dict[str, str]:
+    """The hashes of what a run answers with: its facts and its weights."""
+    folder = run_folder(run)
+    files = sorted(one for one in folder.rglob("*") if one.name == FACTS or one.suffix in WEIGHTS)
+    return {one.relative_to(folder).as_posix(): durable.sha256(one) for one in files}

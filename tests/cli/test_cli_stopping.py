@@ -1,0 +1,63 @@
+"""A training in a real process, asked to end, gone on with, and not disturbed by another."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+@pytest.fixture
+def words(tiny_model_folder, data_folder, tmp_path):
+    keys = {
+        "windows.length": 64,
+        "windows.stride": 16,
+        "training.epochs": 60,
+        "training.early_stopping": 0,
+        "training.batch_size": 8,
+        "training.precision": "fp32",
+    }
+    settings = [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
+    data = [str(data_folder / "questions.json"), "--eval-data", str(data_folder / "held-out.json")]
+    return [sys.executable, "-m", "spantune", "train", *data, "--out", "run", "--model", str(tiny_model_folder), *settings]
+
+
+def begun(words, folder):
+    """A training that has made a checkpoint, and goes on."""
+    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not list(folder.glob("run/checkpoints/checkpoint-*")) and time.monotonic() < until:
+        time.sleep(0.02)
+    return process
+
+
+def test_a_training_that_is_asked_to_end_saves_and_goes_on_later(words, tmp_path):
+    """Previously SIGTERM ended it where it was, and Ctrl-C lost what was done since the last epoch."""
+    first = begun(words, tmp_path)
+    first.send_signal(signal.SIGSTOP)  # or it would be done before the other one is awake
+    second = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert second.returncode == 2
+    assert "another process is writing to run" in second.stderr
+    first.send_signal(signal.SIGTERM)
+    first.send_signal(signal.SIGCONT)
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 130, said
+    assert "SIGTERM: finishing this step, then saving" in said
+    assert "which is saved; the same command with --resume goes on from there" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "run" / ".spantune.lock").exists()
+    third = subprocess.run([*words, "--resume"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert third.returncode == 0, third.stderr
+    kept = json.loads((tmp_path / "run" / "history.json").read_text(encoding="utf-8"))
+    assert [one["epoch"] for one in kept["epochs"]] == list(range(1, 61))
+
+
+def test_a_training_that_is_killed_leaves_no_lock_and_a_checkpoint(words, tmp_path):
+    process = begun(words, tmp_path)
+    process.kill()
+    process.communicate(timeout=60)
+    again = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert again.returncode == 2
+    assert "add --resume to go on from the last checkpoint" in again.stderr
