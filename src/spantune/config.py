@@ -25,6 +25,9 @@ class ModelConfig(_Section):
     name: str = Field(
         default="embedded", min_length=1, description="'embedded', a Hub name, or a folder with safetensors weights"
     )
+    revision: str | None = Field(
+        default=None, min_length=1, description="branch, tag or commit of a Hub name; null takes the newest commit and notes it"
+    )
     attention_dropout: float | None = Field(
         default=0.0,
         ge=0,

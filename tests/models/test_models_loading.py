@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertForQuestionAnswering, BertForSequenceClassification
 from transformers.utils import logging as transformers_logging
 
+from spantune import durable
 from spantune.config import ModelConfig
 from spantune.errors import ModelError
 from spantune.models import (
@@ -25,9 +26,11 @@ from spantune.models import (
     load_tokenizer,
     open_classifier,
     open_reader,
+    pinned,
     resolve_model,
     sources,
 )
+from spantune.models.hub import check_reachable
 from spantune.models.loading import quiet
 
 
@@ -280,7 +283,7 @@ def test_another_embedded_encoder_is_refused(other_embedded):
 
 def test_one_changed_byte_of_the_embedded_encoder_is_refused(other_embedded, monkeypatch):
     weights = other_embedded / "model.safetensors"
-    monkeypatch.setattr(sources, "ENCODER_SHA256", sources._sha256(weights))
+    monkeypatch.setattr(sources, "ENCODER_SHA256", durable.sha256(weights))
     assert resolve_model(EMBEDDED) == str(other_embedded)
     sources._encoder_folder.cache_clear()
     content = bytearray(weights.read_bytes())
@@ -349,7 +352,39 @@ def test_a_model_in_the_hubs_cache_needs_no_network(folder, tmp_path, monkeypatc
     (cached / "refs").mkdir(parents=True)
     (cached / "refs" / "main").write_text("0" * 40)
     shutil.copytree(folder, cached / "snapshots" / ("0" * 40))
-    sources.check_reachable("somebody/small-bert")
+    check_reachable("somebody/small-bert")
+
+
+def test_a_model_of_the_hub_is_loaded_in_the_revision_that_was_pinned(folder, tmp_path, monkeypatch):
+    """What `main` is may be another model tomorrow; a run names the commit that it was trained from."""
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    cached = tmp_path / "cache" / "models--somebody--small-bert"
+    (cached / "refs").mkdir(parents=True)
+    for commit, width in (("0" * 40, 32), ("1" * 40, 32)):
+        snapshot = shutil.copytree(folder, cached / "snapshots" / commit)
+        settings = json.loads((snapshot / "config.json").read_text())
+        (snapshot / "config.json").write_text(json.dumps({**settings, "layer_norm_eps": float(f"1e-{8 + int(commit[0])}")}))
+        assert settings["hidden_size"] == width
+    (cached / "refs" / "main").write_text("0" * 40)
+    config = pinned(ModelConfig(name="somebody/small-bert"))
+    assert config.revision == "0" * 40
+    (cached / "refs" / "main").write_text("1" * 40)
+    assert load_reader(config).config.layer_norm_eps == 1e-8
+    assert load_reader("somebody/small-bert").config.layer_norm_eps == 1e-9
+    assert pinned(ModelConfig(name=str(folder))) == ModelConfig(name=str(folder))
+
+
+def test_a_bad_folder_in_the_hubs_cache_is_refused_too(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    cached = tmp_path / "cache" / "models--somebody--small-bert"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text("0" * 40)
+    snapshot = shutil.copytree(folder, cached / "snapshots" / ("0" * 40))
+    settings = json.loads((snapshot / "config.json").read_text())
+    (snapshot / "config.json").write_text(json.dumps({**settings, "auto_map": {"AutoModel": "evil.Model"}}))
+    for load in (load_reader, load_tokenizer):
+        with pytest.raises(ModelError, match="runs no code"):
+            load("somebody/small-bert")
 
 
 # Silence

@@ -7,7 +7,7 @@ Does not know: metrics, file formats of data.
 
 from spantune.models.forward import ClassScores, WindowScores, score_texts, score_windows, to_model_inputs
 from spantune.models.limits import check_window_fits, has_new_head, hidden_size, input_names, longest_window
-from spantune.models.loading import load_classifier, load_reader, load_tokenizer, open_classifier, open_reader
+from spantune.models.loading import load_classifier, load_reader, load_tokenizer, located, open_classifier, open_reader, pinned
 from spantune.models.sources import EMBEDDED, ENCODER, resolve_model
 
 __all__ = [
@@ -22,9 +22,11 @@ __all__ = [
     "load_classifier",
     "load_reader",
     "load_tokenizer",
+    "located",
     "longest_window",
     "open_classifier",
     "open_reader",
+    "pinned",
     "resolve_model",
     "score_texts",
     "score_windows",

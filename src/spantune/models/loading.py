@@ -18,12 +18,13 @@ from spantune.config import ModelConfig
 from spantune.errors import ModelError
 from spantune.features.template import fast_backend
 from spantune.models.attention import use_fast_attention
+from spantune.models.hub import fetched
 from spantune.models.limits import NEW_HEAD, check_classifies
 from spantune.models.merging import adapter_kind, merge_adapter
 from spantune.models.methods.prompting import KINDS as PROMPTS
 from spantune.models.methods.prompting import put_prompt
 from spantune.models.quiet import quiet
-from spantune.models.sources import EMBEDDED, adapters_of, check_reachable, resolve_model
+from spantune.models.sources import EMBEDDED, adapters_of, resolve_model
 
 # What the many families call dropout on attention weights.
 ATTENTION_DROPOUT_NAMES = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
@@ -69,8 +70,7 @@ def load_classifier(config: ModelConfig | str | None = None, labels: Sequence[st
 def load_tokenizer(config: ModelConfig | str | None = None) -> Any:
     """The model's fast tokenizer. Raises `ModelError` where it cannot be found, has no vocabulary, or is a slow one."""
     name = _config(config).name
-    source = resolve_model(name)
-    check_reachable(source)
+    source = located(_config(config), weights=False)
     with _told_as_model_error(name, "a tokenizer"), quiet():
         tokenizer = AutoTokenizer.from_pretrained(source)
     fast_backend(tokenizer)
@@ -94,13 +94,24 @@ def open_classifier(folder: str) -> PreTrainedModel:
     return _open(AutoModelForSequenceClassification, folder, "a classification head")
 
 
+def located(config: ModelConfig, *, weights: bool = True) -> str:
+    """The folder with the files of a model, of an adapter that of its base; a Hub name is fetched in the revision wanted."""
+    source = resolve_model(config.name)
+    return source if Path(source).is_dir() else str(fetched(source, config.revision, weights=weights))
+
+
+def pinned(config: ModelConfig) -> ModelConfig:
+    """The same model, of a Hub name with the commit that it is now: the next one to open it gets the same bytes."""
+    source = resolve_model(config.name)
+    return config if Path(source).is_dir() else config.model_copy(update={"revision": fetched(source, config.revision).name})
+
+
 def _config(config: ModelConfig | str | None) -> ModelConfig:
     return config if isinstance(config, ModelConfig) else ModelConfig(name=config or "embedded")
 
 
 def _load(auto: Any, config: ModelConfig, seed: int, head: str, **options: Any) -> PreTrainedModel:
-    source = resolve_model(config.name)
-    check_reachable(source)
+    source = located(config)
     torch.manual_seed(seed)
     with _told_as_model_error(config.name, head), quiet():
         settings = AutoConfig.from_pretrained(source, **options)

@@ -56,7 +56,10 @@ def merge_adapter(model: Any, folder: Path) -> frozenset[str]:
             next_move="merge it with PEFT's merge_and_unload(), save the whole model, and give that folder",
         )
     tensors = _tensors(folder)
-    scale = float(settings["lora_alpha"]) / float(settings["r"]) ** (0.5 if settings.get("use_rslora") else 1.0)
+    rank, alpha = settings.get("r"), settings.get("lora_alpha")
+    if not isinstance(rank, int) or rank < 1 or not isinstance(alpha, (int, float)):
+        raise _damaged(folder, ValueError(f"r is {rank!r:.50}, lora_alpha is {alpha!r:.50}"))
+    scale = float(alpha) / float(rank) ** (0.5 if settings.get("use_rslora") else 1.0)
     parameters = dict(model.named_parameters())
     heads = {name: tensor for name, tensor in tensors.items() if _shape(parameters, name) == tuple(tensor.shape)}
     updated = {name.removesuffix(DOWN) for name in tensors if name.endswith(DOWN)}

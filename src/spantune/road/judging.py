@@ -119,7 +119,7 @@ def answers_before(run: str | Path, records: Sequence[Any], watch: Watch, *, alw
 
     with working(watch, f"loading {name}"):
         settings = ReaderSettings(facts.config.windows, facts.answer_length, may_abstain=facts.may_abstain and not always)
-        reader = Reader(load_reader(facts.config.model, 0), load_tokenizer(name), settings, precision="auto")
+        reader = Reader(load_reader(facts.config.model, 0), load_tokenizer(facts.config.model), settings, precision="auto")
     return _asked(reader, name, records, watch)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from spantune.config import Config
 from spantune.data import ReadAs, Record, fingerprint, write_text
 from spantune.errors import RunError
-from spantune.models import has_new_head
+from spantune.models import has_new_head, pinned
 from spantune.road.commands import as_kept
 from spantune.road.learned import judged_training
 from spantune.road.matching import without_touched
@@ -75,6 +75,7 @@ def train_run(
     with locked(out):
         checkpoints = claim_folder(out, resume=resume)
         try:
+            config = config.model_copy(update={"model": pinned(config.model)})
             given = read_given(data, eval_data, config, read_as, watch)
             loaded, chosen, sides, outcome = _through(given, checkpoints, config, watch, resume=resume)
             judged = judged_training(outcome, sides.train, sides.leaks, watch) if loaded.task.name == "answer" else None

@@ -13,6 +13,7 @@ from spantune.data import LeakReport, Record
 from spantune.embedded import EMBEDDED, READER_FOLDER
 from spantune.errors import DataError, RunError
 from spantune.runs.facts import RunFacts
+from spantune.wording import shortened, visible
 
 if TYPE_CHECKING:
     from spantune.training.history import History
@@ -80,7 +81,15 @@ def read_facts(folder: Path | str) -> RunFacts:
     """The facts of a finished run, without its weights. Raises `RunError` for a folder that is not one."""
     folder = run_folder(folder)
     file = folder / FACTS
-    if not file.is_file():
+    try:
+        there = file.is_file()
+    except OSError as error:
+        raise RunError(
+            f"{shortened(visible(str(folder)), 100)!r} is no path: {error.strerror}",
+            expected="the folder of a finished run",
+            next_move="check the name of the run",
+        ) from None
+    if not there:
         interrupted = (folder / CHECKPOINTS).is_dir()
         raise RunError(
             f"{folder} is {'an interrupted run' if interrupted else 'not a run folder' if folder.is_dir() else 'not there'}",

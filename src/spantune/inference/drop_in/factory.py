@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
 
 from spantune.errors import ConfigError, ModelError
 from spantune.inference.drop_in.called import QuestionAnsweringPipeline
 from spantune.inference.drop_in.calls import OptionError
 from spantune.inference.precision import halved
 from spantune.models import load_tokenizer, open_reader, resolve_model
-from spantune.models.sources import adapters_of, check_reachable
+from spantune.models.hub import fetched
+from spantune.models.sources import adapters_of
 
 TASK = "question-answering"
-FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # of a Hub repository: weights without pickles, and the tokenizer
 DTYPES = {
     "float32": torch.float32,
     "fp32": torch.float32,
@@ -125,16 +124,7 @@ def _folder(name: str, revision: str | None, token: Any) -> str:
     source = resolve_model(name)
     if Path(source).is_dir():
         return source
-    check_reachable(source)
-    try:
-        return snapshot_download(source, allow_patterns=FILES, revision=revision, token=token)
-    except Exception as error:  # the Hub's client raises a dozen types
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise ModelError(
-            f"the model {name!r} cannot be fetched: {first[:300]}",
-            expected="a folder, or the name of a public model on the Hugging Face Hub",
-            next_move="check the name and the network, or download the model elsewhere and give its folder",
-        ) from error
+    return str(fetched(source, revision, token))
 
 
 def _dtype(given: Any) -> torch.dtype:
