@@ -47,7 +47,8 @@ def _packed(value: Any, tensors: dict[str, torch.Tensor], at: str) -> Any:
     if isinstance(value, np.generic):
         return _packed(value.item(), tensors, at)
     if isinstance(value, np.ndarray):
-        return {"array": [str(value.dtype), list(value.shape), value.ravel().tolist()]}
+        content = _packed(torch.from_numpy(np.frombuffer(value.tobytes(), np.uint8).copy()), tensors, at)
+        return {"array": [str(value.dtype), list(value.shape), content["tensor"]]}
     if isinstance(value, Mapping):
         return {"dict": [[key, _packed(one, tensors, f"{at}.{key}")] for key, one in value.items() if _is_key(key, at)]}
     if isinstance(value, (list, tuple)):
@@ -79,8 +80,8 @@ def _unpacked(tree: Any, tensor: Callable[[str], torch.Tensor]) -> Any:
     if kind == "tensor":
         return tensor(value)
     if kind == "array":
-        dtype, shape, numbers = value
-        return np.array(numbers, dtype=dtype).reshape(shape)
+        dtype, shape, name = value
+        return np.frombuffer(tensor(name).numpy().tobytes(), dtype).reshape(shape).copy()
     if kind == "dict":
         return {key: _unpacked(one, tensor) for key, one in value}
     items = [_unpacked(one, tensor) for one in value]
