@@ -10,12 +10,14 @@ import mmap
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 # Parameters of mallopt(3), and the values that glibc begins with.
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 MOST_MAPPED, MOST_KEPT = 32 * 2**20, 64 * 2**20  # what glibc itself raises the two to, as large blocks come and go
 PAGE, PAGE_OUT = mmap.PAGESIZE, 21  # madvise(2)
+MEMORY, GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 NEVER = 2**30  # blocks up to 1 GB come from the heap, and its top is not given back
 
 _LOCK = threading.Lock()
@@ -64,6 +66,34 @@ def let_wait(tensors: Iterable[Any]) -> None:
         length = (one.data_ptr() + one.nbytes - begin) // PAGE * PAGE
         if length > 0 and one.device.type == "cpu":
             library.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(length), PAGE_OUT)
+
+
+def free_memory(device: Any = None) -> int | None:
+    """The bytes that this process may still take, of a GPU or of the machine and its container; `None` where nothing tells."""
+    if device is not None and device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+    found = [value for value in (_available(), _left_to_the_container()) if value is not None]
+    return min(found, default=None)
+
+
+def _available() -> int | None:
+    with contextlib.suppress(OSError, ValueError):
+        for line in MEMORY.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+def _left_to_the_container() -> int | None:
+    """What the limit of the control group leaves, with what its file cache can give back."""
+    with contextlib.suppress(OSError, ValueError):
+        most = int((GROUP / "memory.max").read_text(encoding="ascii"))
+        taken = int((GROUP / "memory.current").read_text(encoding="ascii"))
+        rows = (line.split() for line in (GROUP / "memory.stat").read_text(encoding="ascii").splitlines())
+        return max(0, most - taken + next((int(value) for name, value in rows if name == "inactive_file"), 0))
+    return None
 
 
 def _glibc() -> ctypes.CDLL | None:

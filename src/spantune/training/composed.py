@@ -93,12 +93,12 @@ class LengthOrder(Sampler[int]):
         self.epoch = epoch
 
 
-@dataclass(frozen=True)
+@dataclass
 class Collator:
     """A data collator: numbers of windows in; under `parts`, the model's inputs and the objective's targets out.
 
     A part holds `size` windows of similar length, the last of a batch perhaps fewer. Its `share` is the share of the batch's
-    windows that it holds. It can be sent to other processes, which prepare batches.
+    windows that it holds. It can be sent to other processes, which prepare batches. `size` may change until they begin.
     """
 
     windows: Windows

@@ -26,6 +26,7 @@ from spantune.training.composed import ComposedTrainer, WindowNumbers, collator
 from spantune.training.defaults import Choice, resolve_training
 from spantune.training.dropout import fast_dropout
 from spantune.training.history import History
+from spantune.training.needs import Fitting
 from spantune.training.rates import BeforeEpochs, TowardsStart
 from spantune.training.stopping import NotFiniteError, Stopping, answering_signals
 from spantune.training.trace import TraceCallback
@@ -108,7 +109,8 @@ def fine_tune(
     pulls = [TowardsStart(model, config.towards_start)] if config.towards_start else []
     with _folder(checkpoints) as folder:
         found = _to_resume(folder, say) if resume else None
-        stopping = Stopping(say)
+        stopping, fitting = Stopping(say), Fitting(say)
+        patience = _early_stopping(config, choosing)
         trace = TraceCallback(headline, len(chosen), progress, on_epoch, config.save_steps)
         arguments = _arguments(config, folder, len(chosen), bool(evaluate), headline if choosing else None, bool(checkpoints))
         if found is not None and (stopped_after := _stopped_after(found, config.early_stopping)):
@@ -123,8 +125,9 @@ def fine_tune(
                 windows=chosen,
                 measure=_measure(evaluate),
                 layer_decay=config.layer_decay,
-                callbacks=[trace, stopping, BeforeEpochs(prepared.at_epoch), *pulls, *_early_stopping(config, choosing)],
+                callbacks=[trace, stopping, fitting, BeforeEpochs(prepared.at_epoch), *pulls, *patience],
             )
+        fitting.trainer = trainer
         trainer.remove_callback(ProgressCallback)
         trainer.remove_callback(PrinterCallback)
         listening = answering_signals(stopping) if checkpoints else contextlib.nullcontext()
