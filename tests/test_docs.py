@@ -25,6 +25,7 @@ PAGES = {
     "recipes.md": 7,
     "evaluation.md": 12,
     "reader.md": 4,
+    "nothing-lost.md": 15,
 }
 """Pages of the documentation, and how many examples each has at least."""
 

@@ -402,3 +402,11 @@ def test_a_run_whose_head_is_lost_on_the_way_fails_and_leaves_nothing(data_folde
     with pytest.raises(RunError, match="does not answer as before when it is read again"):
         train_run([data_folder / "questions.json"], tmp_path / "run", config)
     assert not (tmp_path / "run" / "spantune.json").exists()
+
+
+def test_one_of_several_processes_is_refused_before_it_writes(data_folder, config, tmp_path, monkeypatch):
+    """Previously each process of torchrun claimed the folder, and the slower one lost its checkpoints."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RunError, match="one of 2 processes"):
+        train_run([data_folder / "questions.json"], tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()

@@ -19,6 +19,7 @@ from transformers import BertForQuestionAnswering, PreTrainedTokenizerFast
 from spantune.durable import FAIL_AT
 from spantune.features import encode
 from spantune.training import Held, fine_tune, newest_checkpoint
+from spantune.training.plain_state import load_state, save_state
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
@@ -26,7 +27,7 @@ SERVER.set_forkserver_preload(
 )
 
 STEPS = 12  # of the whole training: three epochs
-DONE = "done.json"
+DONE, WEIGHTS = "done.json", "weights.safetensors"
 
 
 def by_weights(model):
@@ -38,11 +39,11 @@ def digest_of(model):
     return hashlib.sha256(content).hexdigest()
 
 
-def train(folder, tokenizer, settings, fail_at, reached):
+def train(folder, tokenizer, settings, fail_at, reached, threads=1):
     """Train to the end, or go on to it; leave the weights' hash and what the history tells beside the checkpoints."""
     os.setpgid(0, 0)
     multiprocessing.set_start_method("fork", force=True)  # of the workers that prepare batches: they see their parent die
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     os.environ.pop(FAIL_AT, None)
     if fail_at is not None:
         os.environ[FAIL_AT] = fail_at
@@ -68,16 +69,17 @@ def train(folder, tokenizer, settings, fail_at, reached):
     )
     epochs = [(one.training_loss, dict(one.scores), one.learning_rate) for one in result.history.epochs]
     told = {"weights": digest_of(result.model), "epochs": epochs, "best": result.history.best_epoch}
+    save_state(Path(folder) / WEIGHTS, dict(result.model.state_dict()))
     (Path(folder) / DONE).write_text(json.dumps(told))
 
 
-def run(folder, tokenizer, settings, *, fail_at=None, kill_after=None):
+def run(folder, tokenizer, settings, *, fail_at=None, kill_after=None, threads=1):
     """Train in a child; give its exit code and the steps that it did. `kill_after`: seconds from its start to SIGKILL.
 
     `tokenizer` is a folder: one that is trained anew in each process would have other ids.
     """
     reached = SERVER.Value("i", -1)
-    child = SERVER.Process(target=train, args=(str(folder), str(tokenizer), settings, fail_at, reached))
+    child = SERVER.Process(target=train, args=(str(folder), str(tokenizer), settings, fail_at, reached, threads))
     child.start()
     if kill_after is not None:
         while reached.value < 0 and child.is_alive():
@@ -93,3 +95,7 @@ def run(folder, tokenizer, settings, *, fail_at=None, kill_after=None):
 
 def outcome(folder):
     return json.loads((Path(folder) / DONE).read_text())
+
+
+def weights(folder):
+    return load_state(Path(folder) / WEIGHTS)

@@ -70,18 +70,18 @@ def test_looking_ahead_changes_no_weight(seen, new_model, windows, monkeypatch):
 
 
 def test_where_memory_is_short_fewer_windows_are_passed_at_once_and_the_batch_stays(seen, new_model, windows, monkeypatch):
-    """Dropout is drawn part by part, so that it is off where weights are compared."""
+    """Dropout is drawn part by part, so that it is off where losses are compared."""
     still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    said, roomy, tight = [], new_model(**still), new_model(**still)
-    fine_tune(roomy, windows, quick(epochs=1), say=said.append)
+    said = []
+    roomy = fine_tune(new_model(**still), windows, quick(epochs=1), say=said.append)
     assert not said
     found, collator = seen[0]
     assert collator.size == 8
     free(monkeypatch, found.at(2) + 1)
-    fine_tune(tight, windows, quick(epochs=1), say=said.append)
+    tight = fine_tune(new_model(**still), windows, quick(epochs=1), say=said.append)
     assert seen[1][1].size == 2
     assert said[0].startswith("2 windows are passed at once, not 8, and batches stay: training takes about 0.3 GB")
-    assert same_weights(roomy, tight, 1e-5)
+    assert tight.history.epochs[0].training_loss == pytest.approx(roomy.history.epochs[0].training_loss, abs=1e-4)
 
 
 def test_what_will_not_fit_is_told_before_the_first_step_with_what_takes_less(new_model, windows, monkeypatch):

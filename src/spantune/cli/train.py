@@ -46,6 +46,8 @@ def command(
     training.learning_rate = 0.0002 (the model answers already)
     …
     The run is in run. Next: spantune ask run "…" --context-file FILE
+
+    Ctrl-C finishes the step, saves and says how to go on; once more ends it at once.
     """
     with Terminal(quiet=json) as watch:
         trained = spantune.train_run(

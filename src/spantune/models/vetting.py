@@ -175,7 +175,7 @@ def _refused(found: str, expected: str) -> ModelError:
     return ModelError(
         found,
         expected=expected,
-        next_move="take the model from a source that you trust; save_pretrained() writes it as expected",
+        next_move="take the model from a source that you trust, as save_pretrained() writes it",
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -69,6 +70,7 @@ def train_run(
     those of the interrupted run.
     """
     config, watch = config or Config(), watch or Silent()
+    _refuse_several()
     for warning in config.warnings():
         watch.warn(warning)
     was_there = Path(out).exists()
@@ -96,6 +98,17 @@ def train_run(
     if judged is not None:
         predictor = predictor.calibrated(judged.calibration)
     return Trained(Path(out), read_facts(out), result.history, predictor, tuple(outcome.scene.held_out))
+
+
+def _refuse_several() -> None:
+    """Raise `RunError` under a launcher of several processes, each of which would train and write on its own."""
+    count = os.environ.get("WORLD_SIZE", "1")
+    if count != "1":
+        raise RunError(
+            f"this is one of {count} processes (WORLD_SIZE)",
+            expected="one process: training in several is not there yet",
+            next_move="run spantune train without torchrun or accelerate launch",
+        )
 
 
 def _through(
