@@ -197,9 +197,7 @@ def test_a_failure_leaves_no_predictions_and_the_old_file_as_it_was(reader_run, 
     assert len(lines(tmp_path / "a.jsonl.partial")) == 1
 
 
-def test_predictions_that_were_interrupted_are_gone_on_with_by_the_same_command_alone(
-    reader_run, data_folder, tmp_path, monkeypatch
-):
+def test_the_same_command_goes_on_with_interrupted_predictions(reader_run, data_folder, tmp_path, monkeypatch):
     whole, out = tmp_path / "whole.jsonl", tmp_path / "a.jsonl"
     predict_file(reader_run, data_folder / "questions.json", whole)
     answer_many, asked = Reader.answer_many, []
@@ -221,7 +219,9 @@ def test_predictions_that_were_interrupted_are_gone_on_with_by_the_same_command_
     assert predict_file(reader_run, data_folder / "questions.json", out, watch=listener) == 40
     assert asked == [40, 40, 40]
     assert any("holds 25 of 40 lines" in note for note in listener.notes)
-    assert out.read_text(encoding="utf-8") == whole.read_text(encoding="utf-8")
+    for one, other in zip(lines(out), lines(whole), strict=True):  # batches of other questions round a little differently
+        assert [one[key] for key in ("id", "text", "start", "end")] == [other[key] for key in ("id", "text", "start", "end")]
+        assert one["probability"] == pytest.approx(other["probability"], rel=1e-5)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "whole.jsonl"]
 
 
