@@ -137,6 +137,13 @@ FOLDERS = {
     "a kernel for each part": (config(attn_implementation={"": "somebody/evil"}), "a kernel to be loaded"),
     "a kernel in a part": (config(text_config={"_attn_implementation_internal": "somebody/evil"}), "a kernel to be loaded"),
     "an adapter's class": (adapter(auto_mapping={"base_model_class": "x", "parent_library": "evil"}), "names a library"),
+    "another file for the config": (
+        lambda folder: (
+            code("config.9.json", model_type="evil", **REMOTE)(folder),
+            config(configuration_files=["config.9.json"])(folder),
+        ),
+        "runs no code",
+    ),
     # pickles
     "a pickle alone": (pickled("pytorch_model.bin", alone=True), "pickles only"),
     "a .pt alone": (pickled("model.pt", alone=True), "pickles only"),
@@ -193,6 +200,8 @@ FOLDERS = {
     "a billion positions": (config(max_position_embeddings=10**9), "max_position_embeddings"),
     "a width beyond memory": (config(hidden_size=10**7), "hidden_size = 10,000,000"),
     "a layer beyond memory": (config(intermediate_size=10**8), "intermediate_size = 100,000,000"),
+    "a billion buckets": (config(relative_attention_num_buckets=10**9), "relative_attention_num_buckets"),
+    "an embedding beyond memory": (config(embedding_size=10**8), "embedding_size = 100,000,000"),
     "a config of 11 MB": (content("config.json", '{"a": "' + "x" * (11 << 20) + '"}'), "bytes"),
     # what is no settings file
     "a config that is no JSON": (content("config.json", "{"), "cannot be read"),

@@ -10,7 +10,7 @@ from transformers import BertForQuestionAnswering
 
 from spantune.errors import RunError
 from spantune.features import encode
-from spantune.training import Held, fine_tune, newest_checkpoint, remove_broken
+from spantune.training import Held, fine_tune, newest_checkpoint
 
 STEPS = 3  # an epoch: 24 windows in batches of 8
 
@@ -213,8 +213,6 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path, checkpoints, damage)
     assert newest_checkpoint(folder).folder.name == "checkpoint-6"
     damage(folder / "checkpoint-6")
     assert newest_checkpoint(folder).folder.name == "checkpoint-3"
-    remove_broken(folder)
-    assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-3"]
 
 
 def test_a_resume_passes_over_a_half_written_checkpoint_and_comes_to_the_same_weights(tmp_path, new_model, windows):

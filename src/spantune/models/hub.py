@@ -22,7 +22,7 @@ def fetched(name: str, revision: str | None = None, token: str | bool | None = N
     `revision` is a branch, a tag or a commit, by default the newest commit. Without `weights` come settings and tokenizer.
     Raises `ModelError` for a model that cannot be had, and for one whose files are not to be read.
     """
-    check_reachable(name)
+    check_reachable(name, revision)
     try:
         wanted = [*FILES, *(WEIGHTS if weights else ())]
         folder = Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=[*OTHERS], revision=revision, token=token))
@@ -37,7 +37,7 @@ def fetched(name: str, revision: str | None = None, token: str | bool | None = N
     return folder
 
 
-def check_reachable(source: str) -> None:
+def check_reachable(source: str, revision: str | None = None) -> None:
     """Raise `ModelError` within seconds when `source` is a Hub name and the Hub cannot be reached.
 
     Transformers would ask six times, 23 seconds in all. A model in the cache, an existing folder and a name
@@ -46,7 +46,7 @@ def check_reachable(source: str) -> None:
     if Path(source).is_dir():
         return
     try:
-        if isinstance(try_to_load_from_cache(source, "config.json"), str) or is_offline_mode():
+        if isinstance(try_to_load_from_cache(source, "config.json", revision=revision), str) or is_offline_mode():
             return
         get_hf_file_metadata(hf_hub_url(source, "config.json"))
     except (HfHubHTTPError, HFValidationError):

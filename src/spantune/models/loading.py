@@ -20,7 +20,7 @@ from spantune.features.template import fast_backend
 from spantune.models.attention import use_fast_attention
 from spantune.models.hub import fetched
 from spantune.models.limits import NEW_HEAD, check_classifies
-from spantune.models.merging import adapter_kind, merge_adapter
+from spantune.models.merging import adapter_kind, merge_adapter, revision_of
 from spantune.models.methods.prompting import KINDS as PROMPTS
 from spantune.models.methods.prompting import put_prompt
 from spantune.models.quiet import quiet
@@ -72,7 +72,7 @@ def load_tokenizer(config: ModelConfig | str | None = None) -> Any:
     name = _config(config).name
     source = located(_config(config), weights=False)
     with _told_as_model_error(name, "a tokenizer"), quiet():
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     fast_backend(tokenizer)
     # Transformers 5 makes an empty tokenizer of the model's kind where the files are missing: every word would be unknown.
     if len(tokenizer) - len(set(tokenizer.all_special_ids)) < FEWEST_TOKENS:
@@ -97,7 +97,10 @@ def open_classifier(folder: str) -> PreTrainedModel:
 def located(config: ModelConfig, *, weights: bool = True) -> str:
     """The folder with the files of a model, of an adapter that of its base; a Hub name is fetched in the revision wanted."""
     source = resolve_model(config.name)
-    return source if Path(source).is_dir() else str(fetched(source, config.revision, weights=weights))
+    if Path(source).is_dir():
+        return source
+    adapters = adapters_of(config.name)
+    return str(fetched(source, config.revision or (revision_of(adapters[0]) if adapters else None), weights=weights))
 
 
 def pinned(config: ModelConfig) -> ModelConfig:
@@ -114,7 +117,7 @@ def _load(auto: Any, config: ModelConfig, seed: int, head: str, **options: Any) 
     source = located(config)
     torch.manual_seed(seed)
     with _told_as_model_error(config.name, head), quiet():
-        settings = AutoConfig.from_pretrained(source, **options)
+        settings = AutoConfig.from_pretrained(source, trust_remote_code=False, **options)
         for name in ATTENTION_DROPOUT_NAMES:
             if config.attention_dropout is not None and hasattr(settings, name):
                 setattr(settings, name, config.attention_dropout)
@@ -124,6 +127,7 @@ def _load(auto: Any, config: ModelConfig, seed: int, head: str, **options: Any) 
             config=settings,
             dtype=torch.float32,
             use_safetensors=True,
+            trust_remote_code=False,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
@@ -159,10 +163,15 @@ def _check_body(name: str, model: Any, loaded: Mapping[str, Any]) -> None:
 
 
 def _open(auto: Any, folder: str, head: str) -> PreTrainedModel:
-    source = resolve_model(folder)
+    source = located(ModelConfig(name=folder))
     with _told_as_model_error(folder, head), quiet():
         model, loaded = auto.from_pretrained(
-            source, dtype=torch.float32, use_safetensors=True, output_loading_info=True, local_files_only=True
+            source,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            local_files_only=True,
         )
     missing = set(loaded["missing_keys"]).difference(*[_put_adapter(model, adapter) for adapter in adapters_of(folder)])
     if missing:

@@ -35,6 +35,12 @@ def base_of(folder: Path) -> str:
     return name
 
 
+def revision_of(folder: Path) -> str | None:
+    """The revision of the model that the adapter in `folder` was trained on, where the adapter names it."""
+    revision = _settings(folder).get("revision")
+    return revision if isinstance(revision, str) and revision else None
+
+
 def adapter_kind(folder: Path) -> str:
     """PEFT's word for the kind of adapter in `folder`: LORA, PROMPT_TUNING, …"""
     return str(_settings(folder).get("peft_type"))

@@ -25,6 +25,7 @@ CODE = {
     "custom_pipelines": "code in the folder",
     "custom_generate": "code on the Hub",
     "kernel_config": "code on the Hub",
+    "configuration_files": "other files to be read for config.json",
 }
 ATTENTION = re.compile(r"_?(attn|experts)_implementation(_internal|_autoset)?")
 KERNELS = {
@@ -41,9 +42,12 @@ KERNELS = {
 }
 FILE_KEYS = re.compile(r"(.*_file|transformers_weights)")
 # Sizes that a config may claim, of which memory or time is taken before weights are looked at.
-COUNTED = ("num_hidden_layers", "n_layer", "num_layers", "encoder_layers", "decoder_layers", "depth")
-TABLES = ("vocab_size", "max_position_embeddings", "type_vocab_size", "n_positions")
-WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "intermediate_size", "ffn_dim", "d_ff", "num_labels")
+COUNTED = ("num_hidden_layers", "n_layer", "num_layers", "encoder_layers", "decoder_layers", "depth", "block_sizes")
+TABLES = (
+    *("vocab_size", "max_position_embeddings", "type_vocab_size", "n_positions"),
+    *("position_buckets", "max_relative_positions", "relative_attention_num_buckets"),
+)
+WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "intermediate_size", "ffn_dim", "d_ff", "num_labels", "embedding_size")
 MOST_LAYERS, MOST_WIDTH, SPARE = 1000, 1 << 17, 1 << 30
 
 
@@ -161,7 +165,7 @@ def _check_sizes(folder: Path, config: Mapping[str, Any], held: int) -> None:
         most = {**dict.fromkeys(COUNTED, MOST_LAYERS), **dict.fromkeys(WIDTHS, MOST_WIDTH)}.get(
             key, max(1, (8 * held + SPARE) // (4 * max(1, width)))
         )
-        if not 0 <= number <= most:
+        if not (-1 if key in TABLES else 0) <= number <= most:
             raise _refused(
                 f"{folder / 'config.json'} claims {at} = {number:,}, and its weights have {held:,} bytes", f"0 to {most:,}"
             )

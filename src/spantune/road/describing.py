@@ -77,7 +77,7 @@ def _limits(name: str) -> tuple[int | None, int]:
     """The most tokens that a model takes and its width, from its settings alone; what they do not tell is left open."""
     try:
         with quiet():
-            settings = AutoConfig.from_pretrained(located(ModelConfig(name=name), weights=False))
+            settings = AutoConfig.from_pretrained(located(ModelConfig(name=name), weights=False), trust_remote_code=False)
     except (OSError, ValueError):  # a tokenizer without a model beside it can measure all the same
         return None, WIDTH
     stand_in = SimpleNamespace(config=settings)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 from spantune import durable
@@ -10,15 +11,17 @@ from spantune.data import ReadAs, fingerprint, read_files
 from spantune.data.growing import write_growing
 from spantune.errors import EmptyDataError
 from spantune.inference.backends import AUTO
+from spantune.models import resolve_model
+from spantune.models.sources import adapters_of
 from spantune.road.matching import same_task
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
 from spantune.road.watch import Silent, Watch, counter, working
 from spantune.runs import read_facts
-from spantune.runs.reading import FACTS, run_folder
+from spantune.runs.reading import run_folder
 from spantune.tasks import TASKS
 
-WEIGHTS = {".safetensors", ".onnx", ".xml", ".bin"}  # of the run, and of what was exported from it
+ANSWERING = {".json", ".safetensors", ".onnx", ".xml", ".bin"}  # settings and weights, of what was exported too
 
 
 def predict_file(
@@ -78,7 +81,10 @@ def predict_file(
 
 
 def _identity(run: str | Path) -> dict[str, str]:
-    """The hashes of what a run answers with: its facts and its weights."""
-    folder = run_folder(run)
-    files = sorted(one for one in folder.rglob("*") if one.name == FACTS or one.suffix in WEIGHTS)
-    return {one.relative_to(folder).as_posix(): durable.sha256(one) for one in files}
+    """The version, and the hashes of what a run answers with: its settings and weights, and those of the model below it."""
+    folder, found = run_folder(run), {"version": version("spantune")}
+    homes = {folder, Path(resolve_model(str(run))), *adapters_of(str(run))}
+    for home in sorted(home for home in homes if home.is_dir()):
+        files = sorted(one for one in home.rglob("*") if one.suffix in ANSWERING)
+        found |= {str(one): durable.sha256(one) for one in files}
+    return found

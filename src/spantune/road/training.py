@@ -1,5 +1,6 @@
 """`train_run`: from data files to a finished run."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -23,7 +24,8 @@ from spantune.road.sides import Divided, Given, divide, labels_of, read_given
 from spantune.road.watch import Silent, Watch
 from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, locked, read_facts, save_run
 from spantune.tasks import Measured, Task
-from spantune.training import Chosen, History, choose, newest_checkpoint, remove_broken
+from spantune.training import Chosen, History, choose, remove_unfinished
+from spantune.training.checkpoints import MANIFEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def train_run(
     with locked(out):
         checkpoints = claim_folder(out, resume=resume)
         try:
-            config = config.model_copy(update={"model": pinned(config.model)})
+            config = _pinned(config, checkpoints, resume=resume)
             given = read_given(data, eval_data, config, read_as, watch)
             loaded, chosen, sides, outcome = _through(given, checkpoints, config, watch, resume=resume)
             judged = judged_training(outcome, sides.train, sides.leaks, watch) if loaded.task.name == "answer" else None
@@ -98,6 +100,17 @@ def train_run(
     if judged is not None:
         predictor = predictor.calibrated(judged.calibration)
     return Trained(Path(out), read_facts(out), result.history, predictor, tuple(outcome.scene.held_out))
+
+
+def _pinned(config: Config, checkpoints: Path, *, resume: bool) -> Config:
+    """The configuration with the commit of a model of the Hub; on a resume with that of the interrupted run."""
+    model = config.model
+    if resume and model.revision is None:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            before = json.loads((checkpoints / STARTED_WITH).read_text(encoding="utf-8"))["config"]["model"]
+            if before["name"] == model.name and before["revision"]:
+                model = model.model_copy(update={"revision": str(before["revision"])})
+    return config.model_copy(update={"model": pinned(model)})
 
 
 def _refuse_several() -> None:
@@ -199,9 +212,9 @@ def _in_order(records: Sequence[Record]) -> str:
 
 
 def _leave_clean(checkpoints: Path, *, keep_folder: bool) -> None:
-    """After a failure, leave nothing behind but whole checkpoints, which --resume can use."""
-    if newest_checkpoint(checkpoints).folder is not None:
-        remove_broken(checkpoints)
+    """After a failure, leave nothing behind but checkpoints, for --resume."""
+    if any(checkpoints.glob(f"checkpoint-*/{MANIFEST}")):
+        remove_unfinished(checkpoints)
         return
     shutil.rmtree(checkpoints, ignore_errors=True)
     if not keep_folder:

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from spantune.config import Config
 from spantune.data import Record, fingerprint, sketch
 from spantune.errors import OutputError, RunError
+from spantune.models.merging import CONFIG as ADAPTER_CONFIG
 from spantune.models.methods import METHOD, METHODS
 from spantune.models.quiet import quiet
 from spantune.runs.card import CardFacts, model_card
@@ -21,6 +22,7 @@ from spantune.runs.facts import Provenance, RunFacts, installed_versions
 from spantune.runs.lock import LOCK
 from spantune.runs.reading import CHECKPOINTS, FACTS, HISTORY, SKETCH
 from spantune.training import FineTuned, History, newest_checkpoint
+from spantune.training.checkpoints import MANIFEST, told
 from spantune.training.curves import save_curves
 
 CURVES, CARD, STARTED_WITH = "curves.png", "README.md", "started-with.json"
@@ -40,18 +42,19 @@ def claim_folder(folder: Path | str, *, resume: bool = False) -> Path:
     with written(folder):
         _refuse_taken(folder)
         found = newest_checkpoint(folder / CHECKPOINTS)
-        unfinished = found.folder is not None
+        damaged = [path for path, _ in found.passed_over if (path / MANIFEST).exists()]  # perhaps it can be read tomorrow
+        unfinished = found.folder is not None or bool(damaged)
         if unfinished and not resume:
             raise RunError(
-                f"{folder} holds the checkpoints of an interrupted run",
+                f"{folder} holds the checkpoints of an interrupted run" + ("" if found.folder else ", none of them whole"),
                 expected="a new or empty folder, or --resume",
                 next_move="add --resume to go on from the last checkpoint, or choose another --out",
             )
-        if resume and not unfinished:
+        if resume and found.folder is None:
             raise RunError(
-                f"{folder} holds nothing to resume",
+                f"{folder} holds nothing to resume" + "".join(f"; {one}" for one in told(found)),
                 expected="the --out folder of an interrupted run, with a whole checkpoint in it",
-                next_move="check the path, or leave --resume away to start from the beginning",
+                next_move="check the path and the disk, or choose another --out without --resume",
             )
         # What a kill left behind: a save that was not finished, a start that did not come to a whole checkpoint.
         for left in (*folder.glob(f"{STAGING}*"), *([] if unfinished else folder.glob(CHECKPOINTS))):
@@ -87,7 +90,7 @@ def save_run(
         _refuse_taken(folder)
         try:
             staging.mkdir(parents=True)
-            _write_model(staging, model, tokenizer, result)
+            _write_model(staging, model, tokenizer, result, config.model.revision)
             (staging / HISTORY).write_text(json.dumps(result.history.as_dict(), indent=2) + "\n", encoding="utf-8")
             save_curves(result.history, staging / CURVES)
             (staging / CARD).write_text(_card(folder.name, facts, result.history, provenance), encoding="utf-8")
@@ -109,7 +112,7 @@ def save_run(
     return folder
 
 
-def _write_model(folder: Path, model: Any, tokenizer: Any, result: FineTuned) -> None:
+def _write_model(folder: Path, model: Any, tokenizer: Any, result: FineTuned, revision: str | None) -> None:
     """The whole model with its adapter in a folder of its own; what cannot be taken into a model is the adapter alone."""
     merges = METHODS[result.config.method or METHOD].merges
     with quiet():
@@ -119,7 +122,12 @@ def _write_model(folder: Path, model: Any, tokenizer: Any, result: FineTuned) ->
     home = folder / ADAPTER if merges else folder
     for name, content in (result.adapter or {}).items():
         home.mkdir(exist_ok=True)
-        (home / name).write_bytes(content)
+        (home / name).write_bytes(_of_revision(content, revision) if name == ADAPTER_CONFIG and revision else content)
+
+
+def _of_revision(settings: bytes, revision: str) -> bytes:
+    """An adapter's settings that name the commit of their base."""
+    return json.dumps({**json.loads(settings), "revision": revision}, indent=2).encode()
 
 
 @contextlib.contextmanager

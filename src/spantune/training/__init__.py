@@ -14,7 +14,7 @@ from spantune.lazily import names_of
 if TYPE_CHECKING:
     from spantune.training.checkpoints import AtomicCheckpoints as AtomicCheckpoints
     from spantune.training.checkpoints import newest_checkpoint as newest_checkpoint
-    from spantune.training.checkpoints import remove_broken as remove_broken
+    from spantune.training.checkpoints import remove_unfinished as remove_unfinished
     from spantune.training.defaults import Choice as Choice
     from spantune.training.defaults import resolve_training as resolve_training
     from spantune.training.fine_tuning import FineTuned as FineTuned
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from spantune.training.recipes import choose as choose
 
 _PARTS = {
-    "checkpoints": ("AtomicCheckpoints", "newest_checkpoint", "remove_broken"),
+    "checkpoints": ("AtomicCheckpoints", "newest_checkpoint", "remove_unfinished"),
     "defaults": ("Choice", "resolve_training"),
     "fine_tuning": ("FineTuned", "Held", "fine_tune"),
     "history": ("Epoch", "History"),

@@ -93,10 +93,10 @@ def _wrong(checkpoint: Path, name: str, size: int, digest: str) -> str | None:
     return None if durable.sha256(file) == digest else f"{name} is not what was written: its SHA-256 differs"
 
 
-def remove_broken(folder: Path) -> None:
-    """Remove what a kill or a failing disk left below a folder, and no resume can use."""
-    for path in [*(one for one in _numbered(folder) if damage(one) is not None), folder / SAVING]:
-        shutil.rmtree(path, ignore_errors=True)
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a kill or a failing disk left of saves and removals; what has a manifest stays, readable or not just now."""
+    for part in [folder / SAVING, *(path for path in _numbered(folder) if not (path / MANIFEST).exists())]:
+        shutil.rmtree(part, ignore_errors=True)
     durable.sweep(folder)
 
 
@@ -105,8 +105,8 @@ class AtomicCheckpoints(Trainer):
 
     It saves and loads as that one does, in the same places, with these differences: `checkpoint-N` appears in one step, with
     `manifest.json`; `optimizer.safetensors`, `scheduler.safetensors` and `rng_state*.safetensors` stand for the pickled ones
-    (DeepSpeed, FSDP and XLA keep their own files); rotation goes by step number and never removes the checkpoint
-    just written or the best one; `train(resume_from_checkpoint=True)` takes the newest whole checkpoint.
+    (DeepSpeed, FSDP and XLA keep their own files); rotation goes by step number, leaves checkpoints of other trainers alone,
+    and never removes the one just written or the best one; `train(resume_from_checkpoint=True)` takes the newest whole one.
     """
 
     _staging: Path | None = None
@@ -139,6 +139,8 @@ class AtomicCheckpoints(Trainer):
             shutil.rmtree(staging, ignore_errors=True)
             durable.sweep(home)
             durable.step()
+            if Path(str(self.args.output_dir)).is_dir():  # one that is gone is an error; those of trials are made as they come
+                home.mkdir(exist_ok=True)
             staging.mkdir()
         self.accelerator.wait_for_everyone()
         self._staging = staging
@@ -155,6 +157,9 @@ class AtomicCheckpoints(Trainer):
         finally:
             self._staging = None
         self.accelerator.wait_for_everyone()
+        best = home / f"{PREFIX}{self.state.best_global_step}"
+        if self.state.best_global_step and best.is_dir():
+            self.state.best_model_checkpoint = str(best)
         if self.args.push_to_hub:
             super()._push_from_checkpoint(str(home / name))
 
@@ -179,13 +184,11 @@ class AtomicCheckpoints(Trainer):
         limit = self.args.save_total_limit
         if not limit or limit < 1:
             return
-        every, kept = _numbered(home), {newest, Path(str(self.state.best_model_checkpoint))}
-        others = [path for path in every if path not in kept]
-        whole = [path for path in others if (path / MANIFEST).is_file()]
-        room = max(0, limit - (len(every) - len(others)))
-        for path in others:
-            if path not in whole[len(whole) - room :]:
-                durable.remove(path)
+        ours = [path for path in _numbered(home) if (path / MANIFEST).is_file()]  # others are somebody else's to remove
+        kept = {newest, Path(str(self.state.best_model_checkpoint))}
+        others = [path for path in ours if path not in kept]
+        for path in others[: max(0, len(ours) - max(limit, len(ours) - len(others)))]:
+            durable.remove(path)
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
         """Not yet: what is uploaded is the checkpoint at its place."""
@@ -219,7 +222,7 @@ class AtomicCheckpoints(Trainer):
             self.accelerator.scaler.load_state_dict(load_state(file))
 
     def _save_rng_state(self, output_dir: str) -> None:
-        Path(output_dir).mkdir(exist_ok=True)
+        Path(output_dir).mkdir(parents=True, exist_ok=True)
         numpy_state = np.random.get_state()  # noqa: NPY002 - libraries draw from it
         states = {"python": random.getstate(), "numpy": numpy_state, "cpu": torch.random.get_rng_state()}
         if torch.cuda.is_available():

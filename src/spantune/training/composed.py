@@ -8,18 +8,21 @@ them passed forward and backward on its own: the gradient is that of the whole b
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from spantune.errors import OutputError
 from spantune.features import Windows, collate
 from spantune.features.batches import collate_spans, shuffled_by_length
 from spantune.features.windows import Integers
 from spantune.models import to_model_inputs
-from spantune.training.checkpoints import AtomicCheckpoints
+from spantune.training.checkpoints import AtomicCheckpoints, newest_checkpoint
 from spantune.training.losses import class_losses, span_losses
 from spantune.training.rates import slow_lower_layers
 from spantune.training.stopping import NotFiniteError
@@ -185,6 +188,23 @@ class ComposedTrainer(AtomicCheckpoints):
                 f"the gradient is {float(norm)} at step {self.state.global_step + 1} of {self.state.max_steps}"
             )
         return norm
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """The whole checkpoint; what the disk cannot do is told. Raises `OutputError`."""
+        folder = Path(str(self.args.output_dir))
+        try:
+            super()._save_checkpoint(model, trial)
+        except (OSError, SafetensorError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+            raise OutputError(
+                f"a checkpoint could not be written to {folder}: {reason.splitlines()[0]}",
+                expected="a disk that takes it, with room for three checkpoints: each is three times the model's size"
+                if folder.is_dir()
+                else "the folder to stay where it was while training runs",
+                next_move="free some space, or move the run folder to another disk, then run the same command with --resume"
+                if newest_checkpoint(folder).folder is not None
+                else "look after the disk, then start again",
+            ) from error
 
     def create_optimizer(self, *arguments: Any, **named: Any) -> Any:
         """The Trainer's own, with lower rates for lower layers where that is wanted."""

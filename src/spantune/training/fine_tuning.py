@@ -15,7 +15,7 @@ import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback, TrainingArguments
 
 from spantune.config import TrainingConfig
-from spantune.errors import ConfigError, EmptyDataError, OutputError, RunError, TrainingError
+from spantune.errors import ConfigError, EmptyDataError, RunError, TrainingError
 from spantune.features import Windows, select_windows
 from spantune.models import check_window_fits, hidden_size, input_names
 from spantune.models.memory import kept_memory
@@ -93,7 +93,7 @@ def fine_tune(
     Raises `EmptyDataError` when no window is left to train on, `WindowError` when windows are longer than the model's
     positions, `ConfigError` for an integration that is not there, `RunError` when `resume` finds no usable checkpoint,
     `OutputError` when a checkpoint cannot be written, `StoppedError` after a signal, `TrainingError` when the loss is no number
-    and no epoch was measured before.
+    and there is no best epoch before it to go back to.
     """
     config = config or TrainingConfig()
     check_window_fits(int(windows.lengths.max(initial=0)), model)
@@ -131,13 +131,16 @@ def fine_tune(
         trainer.remove_callback(ProgressCallback)
         trainer.remove_callback(PrinterCallback)
         listening = answering_signals(stopping) if checkpoints else contextlib.nullcontext()
-        with _disk_errors(folder), quiet(), fast_dropout(model), kept_memory(), listening:
+        with warnings.catch_warnings(), quiet(), fast_dropout(model), kept_memory(), listening:
+            warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
             try:
                 trainer.train(resume_from_checkpoint=str(found) if found else None)
             except NotFiniteError as error:
                 ended = _best_so_far(trainer, error, config, bool(checkpoints))
                 if say is not None:
                     say(ended)
+            if checkpoints:
+                stopping.raise_if_asked(trainer.state)  # after the last checkpoint
         # Accelerate leaves the model computing in bf16; its answers must be those of the saved fp32 weights.
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     adapter = prepared.adapter() if prepared.adapter is not None else None
@@ -273,28 +276,6 @@ def _folder(checkpoints: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="spantune-") as temporary:
         yield Path(temporary)
-
-
-@contextlib.contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    """What a disk cannot do while a checkpoint is written, told as such; safetensors has its own names for it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
-            yield
-    except Exception as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error).splitlines()[0]
-        if not isinstance(error, OSError) and "No space left" not in reason and "os error" not in reason.lower():
-            raise
-        raise OutputError(
-            f"a checkpoint could not be written to {folder}: {reason}",
-            expected="a disk that takes it, with room for three checkpoints: each is three times the model's size"
-            if folder.is_dir()
-            else "the folder to stay where it was while training runs",
-            next_move="free some space, or move the run folder to another disk, then run the same command with --resume"
-            if newest_checkpoint(folder).folder is not None
-            else "look after the disk, then start again",
-        ) from error
 
 
 def _to_resume(folder: Path, say: Callable[[str], None] | None) -> Path:

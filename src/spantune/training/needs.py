@@ -46,29 +46,35 @@ class Needs:
 class Fitting(TrainerCallback):
     """Before the first step, passes fewer windows at once where memory is short: the same batch, in more parts.
 
-    The number goes with the checkpoints: a resume passes as many as before, or its sums would round differently.
+    The number goes with the checkpoints: a resume passes no more than before, or its sums would round differently.
     """
 
     def __init__(self, say: Callable[[str], None] | None = None) -> None:
         self.say = say
         self.trainer: Any = None
+        self.needs: Needs | None = None
+        self.usual = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **now: Any) -> None:
-        """Measure, choose, tell."""
+        """Measure and choose."""
         collator = self.trainer.data_collator
-        needs = needs_of(self.trainer, now["model"])
-        usual = min(collator.size, args.per_device_train_batch_size)
-        collator.size = needs.fitting(usual)
-        if self.say is None or needs.free is None:
+        self.needs = needs_of(self.trainer, now["model"])
+        self.usual = min(collator.size, args.per_device_train_batch_size)
+        collator.size = self.needs.fitting(self.usual)
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell, once a checkpoint has had its say."""
+        needs, size, self.needs = self.needs, self.trainer.data_collator.size, None
+        if needs is None or needs.free is None or self.say is None:
             return
-        told = f"{needs.at(collator.size) / GIGABYTE:.1f} GB beside the model, {needs.free / GIGABYTE:.1f} GB are free"
-        if needs.at(collator.size) > needs.free:
+        told = f"{needs.at(size) / GIGABYTE:.1f} GB beside the model, {needs.free / GIGABYTE:.1f} GB are free"
+        if needs.at(size) > needs.free:
             self.say(
                 f"training takes about {told}: the system may end it. training.method=lora, shorter windows "
                 "(windows.length) or a smaller model take less"
             )
-        elif collator.size < usual:
-            self.say(f"{collator.size} windows are passed at once, not {usual}, and batches stay: training takes about {told}")
+        elif size < self.usual:
+            self.say(f"{size} windows are passed at once, not {self.usual}, and batches stay: training takes about {told}")
 
     def kept(self) -> Mapping[str, Any]:
         """For a checkpoint."""
@@ -76,7 +82,7 @@ class Fitting(TrainerCallback):
 
     def take_back(self, state: Mapping[str, Any]) -> None:
         """From a checkpoint."""
-        self.trainer.data_collator.size = int(state["size"])
+        self.trainer.data_collator.size = min(self.trainer.data_collator.size, int(state["size"]))
 
 
 def needs_of(trainer: Any, model: Any) -> Needs:

@@ -42,7 +42,7 @@ def load_state(file: Path) -> Any:
 def _packed(value: Any, tensors: dict[str, torch.Tensor], at: str) -> Any:
     if isinstance(value, torch.Tensor):
         name = str(len(tensors))
-        tensors[name] = value.detach().cpu().contiguous()
+        tensors[name] = value.detach().cpu().contiguous().clone()  # two may share one storage
         return {"tensor": name}
     if isinstance(value, np.generic):
         return _packed(value.item(), tensors, at)

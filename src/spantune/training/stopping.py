@@ -47,6 +47,10 @@ class Stopping(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """The checkpoint is made."""
+        self.raise_if_asked(state)
+
+    def raise_if_asked(self, state: Any) -> None:
+        """Raise `StoppedError` where training was asked to stop and its last step is saved."""
         if self.asked is not None:
             raise StoppedError(
                 f"stopped by {self.asked} after step {state.global_step} of {state.max_steps}, which is saved",
