@@ -11,8 +11,6 @@ from spantune.data import ReadAs, fingerprint, read_files
 from spantune.data.growing import write_growing
 from spantune.errors import EmptyDataError
 from spantune.inference.backends import AUTO
-from spantune.models import resolve_model
-from spantune.models.sources import adapters_of
 from spantune.road.matching import same_task
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
@@ -83,7 +81,11 @@ def predict_file(
 def _identity(run: str | Path) -> dict[str, str]:
     """The version, and the hashes of what a run answers with: its settings and weights, and those of the model below it."""
     folder, found = run_folder(run), {"version": version("spantune")}
-    homes = {folder, Path(resolve_model(str(run))), *adapters_of(str(run))}
+    homes = {folder}
+    if not (folder / "config.json").is_file():  # an adapter; an exported run answers where torch is not installed
+        from spantune.models.sources import adapters_of, resolve_model
+
+        homes |= {Path(resolve_model(str(run))), *adapters_of(str(run))}
     for home in sorted(home for home in homes if home.is_dir()):
         files = sorted(one for one in home.rglob("*") if one.suffix in ANSWERING)
         found |= {str(one): durable.sha256(one) for one in files}
