@@ -61,6 +61,24 @@ def shortened(text: str, most: int) -> str:
     return f"{text[:half]} … {len(text) - 2 * half:,} characters … {text[-half:]}"
 
 
+def first_line(error: BaseException) -> str:
+    r"""The first line of what an error says that is not blank, or its kind where it says nothing.
+
+    >>> first_line(ValueError("\n  no vocabulary\nin a.json")), first_line(MemoryError())
+    ('no vocabulary', 'MemoryError')
+    """
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def reason_of(error: BaseException) -> str:
+    """What the system says of an error of its own, without the path that our sentence names already; else the first line.
+
+    >>> reason_of(FileNotFoundError(2, "No such file or directory", "a.json"))
+    'No such file or directory'
+    """
+    return (error.strerror if isinstance(error, OSError) else None) or first_line(error)
+
+
 def direction(text: str) -> str:
     """The direction of the first letter that has one: pieces of a text are laid out in the direction of the whole.
 

@@ -196,6 +196,7 @@ FOLDERS = {
     "an empty file of weights": (weights(lambda _: b""), "no header"),
     "a billion layers": (config(num_hidden_layers=10**9), "num_hidden_layers = 1,000,000,000"),
     "minus one layer": (config(num_hidden_layers=-1), "num_hidden_layers = -1"),
+    "a billion blocks, in a list": (config(block_sizes=[4, 10**9]), "block_sizes = 1,000,000,000"),
     "a billion words": (config(vocab_size=10**9), "vocab_size = 1,000,000,000"),
     "a billion positions": (config(max_position_embeddings=10**9), "max_position_embeddings"),
     "a width beyond memory": (config(hidden_size=10**7), "hidden_size = 10,000,000"),

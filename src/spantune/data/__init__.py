@@ -9,7 +9,7 @@ from spantune.data.atomic import write_bytes, write_text
 from spantune.data.augmenting import AUGMENTATIONS, Augmented, augment
 from spantune.data.demo import demo_data
 from spantune.data.desk import Entry, FileAccount, Finding, Repair, Report, check, check_files
-from spantune.data.fingerprints import fingerprint, record_hash
+from spantune.data.fingerprints import fingerprint, fingerprint_in_order, record_hash
 from spantune.data.leakage import (
     DuplicateReport,
     LeakPair,
@@ -64,6 +64,7 @@ __all__ = [
     "find_leaks_in_sketch",
     "find_leaks_within",
     "fingerprint",
+    "fingerprint_in_order",
     "folds",
     "parse_columns",
     "read_examples",

@@ -13,6 +13,7 @@ from typing import IO
 
 from spantune import durable
 from spantune.errors import OutputError
+from spantune.wording import reason_of
 
 NEXT_MOVES = {
     errno.ENOSPC: "free some space on that disk, or write to another one",
@@ -126,9 +127,8 @@ def _remove(scratch: Path) -> None:
 
 def _output_error(path: str | Path, error: OSError | ValueError) -> OutputError:
     number = error.errno if isinstance(error, OSError) else None
-    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return OutputError(
-        f"{str(path)!r} could not be written: {reason}",
+        f"{str(path)!r} could not be written: {reason_of(error)}",
         expected="a regular file in an existing, writable folder with enough space",
         next_move=NEXT_MOVES.get(number or 0, "choose another path; nothing was left behind"),
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 from spantune.errors import EvaluationError
 from spantune.evaluation.normalise import comparable_form
+from spantune.wording import first_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def read_aliases(file: Path | str) -> Aliases:
     try:
         found: Any = json.loads(Path(file).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _unreadable(file, str(error).splitlines()[0]) from None
+        raise _unreadable(file, first_line(error)) from None
     if isinstance(found, dict):
         found = [[name, *others] if isinstance(others, list) else others for name, others in found.items()]
     rows = found if isinstance(found, list) else [found]

@@ -21,7 +21,7 @@ from typing import Any
 from spantune.data.records import Example
 from spantune.errors import EvaluationError
 from spantune.evaluation.cases import Given
-from spantune.wording import counted
+from spantune.wording import counted, first_line
 
 TEXTS = ("text", "prediction_text", "predicted_answer", "prediction", "predicted", "answer")
 IDS = ("id", "qid", "question_id", "example_id", "qas_id")
@@ -85,7 +85,7 @@ def _of_file(file: Path) -> Iterator[Given]:
         where = f"column {error.colno}" if at else f"line {error.lineno}, column {error.colno}"
         raise _unreadable(file, f"{at}{error.msg} at {where}") from None
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
-        raise _unreadable(file, at + (str(error).splitlines() or [type(error).__name__])[0]) from None
+        raise _unreadable(file, at + first_line(error)) from None
     if isinstance(found, dict):
         found = next((found[name] for name in ("predictions", "answers") if isinstance(found.get(name), list | dict)), found)
     if isinstance(found, dict) and _first(found, IDS) is not None and isinstance(_first(found, TEXTS), str):

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from spantune import durable
 from spantune.data.records import Example
 from spantune.embedded import EMBEDDED
 from spantune.errors import ConfigError, EmptyDataError, ModelError, OutputError, RunError, SpantuneError
@@ -22,10 +23,11 @@ from spantune.features import Windows
 from spantune.inference import Reader
 from spantune.inference.exported import ENGINES, ExportedFolder, ExportedReader
 from spantune.inference.exported.engines import physical_cores
-from spantune.inference.exported.folder import EXPORT, EXPORTED, TOKENIZER, sha256
+from spantune.inference.exported.folder import EXPORT, EXPORTED, TOKENIZER
 from spantune.inference.exported.reader import Scoring
 from spantune.inference.exported.tokens import special_ids
 from spantune.models import hidden_size, open_reader, score_windows
+from spantune.wording import first_line
 
 PACKAGES = {"onnx": ("onnx", "onnxruntime"), "openvino": ("onnx", "openvino")}
 FORMATS = tuple(PACKAGES)
@@ -96,7 +98,7 @@ def export_run(
         difference = logit_difference(model_in_fp32, Scoring(engine, inputs), windows)
         if not int8:
             _check_difference(difference)
-        files = {path.name: sha256(path) for path in sorted(staging.iterdir())}
+        files = {path.name: durable.sha256(path) for path in sorted(staging.iterdir())}
         facts = ExportedFolder(cast(Any, format), model, inputs, reader.settings, special, files, {})
         (staging / EXPORT).write_text(facts.to_json(), encoding="utf-8")
         in_fp32 = sum(one.numel() * one.element_size() for one in model_in_fp32.parameters())
@@ -163,9 +165,8 @@ def _told(family: str) -> Iterator[None]:
     except (OSError, SpantuneError):
         raise
     except Exception as error:  # a dozen types of three libraries
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ModelError(
-            f"a {family} model cannot be exported: {first[:300]}",
+            f"a {family} model cannot be exported: {first_line(error)[:300]}",
             expected="a family whose graph ONNX can hold, such as BERT, RoBERTa, DeBERTa or ModernBERT",
             next_move="answer with PyTorch, or try the other --format",
         ) from error

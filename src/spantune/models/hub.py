@@ -11,6 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from spantune.errors import ModelError
 from spantune.models.sources import NAMES
 from spantune.models.vetting import vet
+from spantune.wording import first_line
 
 FILES, WEIGHTS = ("*.json", "*.txt", "*.model"), ("*.safetensors",)
 OTHERS = ("*/*", "consolidated*")  # exports to other engines, and the same weights in another layout
@@ -27,9 +28,8 @@ def fetched(name: str, revision: str | None = None, token: str | bool | None = N
         wanted = [*FILES, *(WEIGHTS if weights else ())]
         folder = Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=[*OTHERS], revision=revision, token=token))
     except Exception as error:  # the Hub's client raises a dozen types
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ModelError(
-            f"the model {name!r} cannot be loaded: {first[:300]}",
+            f"the model {name!r} cannot be loaded: {first_line(error)[:300]}",
             expected="'embedded', a model folder, or the name of a public model on the Hugging Face Hub that can be reached",
             next_move="check the name and the network, or download the model elsewhere and give its folder",
         ) from error

@@ -25,6 +25,7 @@ from spantune.models.methods.prompting import KINDS as PROMPTS
 from spantune.models.methods.prompting import put_prompt
 from spantune.models.quiet import quiet
 from spantune.models.sources import EMBEDDED, adapters_of, resolve_model
+from spantune.wording import first_line
 
 # What the many families call dropout on attention weights.
 ATTENTION_DROPOUT_NAMES = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
@@ -207,9 +208,8 @@ def _told_as_model_error(name: str, needed: str) -> Iterator[None]:
         yield
     except Exception as error:  # a dozen types, bare Exceptions of the Rust libraries among them
         here = Path(name).expanduser().is_dir()
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ModelError(
-            f"the model {name!r} cannot be loaded: {first[:300]}",
+            f"the model {name!r} cannot be loaded: {first_line(error)[:300]}",
             expected=f"'embedded', a model folder, or a Hub name that can be reached, with {needed} in Transformers",
             next_move="copy or download the folder's files again"
             if here

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from spantune.errors import ModelError
+from spantune.wording import first_line
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."  # of every name in PEFT's files
@@ -121,7 +122,7 @@ def _shape(parameters: Mapping[str, Tensor], name: str) -> tuple[int, ...] | Non
 
 def _damaged(folder: Path, error: Exception) -> ModelError:
     return ModelError(
-        f"the adapter in {folder} cannot be read: {str(error).splitlines()[0]}",
+        f"the adapter in {folder} cannot be read: {first_line(error)}",
         expected=f"{CONFIG} and {WEIGHTS} as PEFT writes them",
         next_move="copy or download the folder's files again",
     )

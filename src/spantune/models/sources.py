@@ -13,7 +13,7 @@ from spantune.embedded import READER_FOLDER, READER_SHA256
 from spantune.errors import ModelError
 from spantune.models.merging import CONFIG, WEIGHTS, base_of
 from spantune.models.vetting import vet
-from spantune.wording import shortened, visible
+from spantune.wording import reason_of, shortened, visible
 
 ENCODER = "embedded-encoder"
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # sentence-transformers/all-MiniLM-L6-v2
@@ -88,9 +88,8 @@ def _path(name: str) -> Path:
         folder = Path(name).expanduser()
         folder.exists()
     except (OSError, ValueError, RuntimeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ModelError(
-            f"{shortened(visible(name), 100)!r} is no path: {reason}",
+            f"{shortened(visible(name), 100)!r} is no path: {reason_of(error)}",
             expected=NAMES,
             next_move="check the name of the model",
         ) from None

@@ -59,10 +59,9 @@ def vet(folder: Path) -> None:
     for name, content in settings.items():
         for key, value, at in _walk(content):
             _check_key(folder / name, key, value, at)
-    parts = _parts(folder)
-    sizes = {part: _header_of(folder / part) for part in parts}
+    sizes = [_size_of(folder / part) for part in _parts(folder)]
     if "config.json" in settings and sizes:
-        _check_sizes(folder, settings["config.json"], sum(size for size, _ in sizes.values()))
+        _check_sizes(folder / "config.json", settings["config.json"], sum(sizes))
     if (folder / TOKENIZER).is_file():
         _read(folder / TOKENIZER)
 
@@ -143,8 +142,8 @@ def _parts(folder: Path) -> list[str]:
     return found
 
 
-def _header_of(file: Path) -> tuple[int, int]:
-    """The bytes of a file of weights, and of its header. Raises `ModelError` for one that is no safetensors."""
+def _size_of(file: Path) -> int:
+    """The bytes of a file of weights. Raises `ModelError` for one whose header says that it is no safetensors."""
     size = file.stat().st_size
     with file.open("rb") as handle:
         begun = handle.read(8)
@@ -152,23 +151,24 @@ def _header_of(file: Path) -> tuple[int, int]:
     if length is None or length > min(LARGEST_HEADER, size - 8):
         claimed = "no header" if length is None else f"a header of {length:,} bytes"
         raise _damaged(f"{file} has {size:,} bytes and {claimed}", "a whole file of safetensors")
-    return size, length
+    return size
 
 
-def _check_sizes(folder: Path, config: Mapping[str, Any], held: int) -> None:
-    """Raise `ModelError` for sizes that would take memory or time far beyond that of the weights in the folder."""
+def _check_sizes(file: Path, config: Mapping[str, Any], held: int) -> None:
+    """Raise `ModelError` for sizes that would take memory or time far beyond that of the `held` bytes of weights."""
+    width = max([1, *(one for name in WIDTHS[:4] for one in _whole_numbers(config.get(name)))])
+    rows = max(1, (8 * held + SPARE) // (4 * width))
+    most = {**dict.fromkeys(COUNTED, MOST_LAYERS), **dict.fromkeys(WIDTHS, MOST_WIDTH), **dict.fromkeys(TABLES, rows)}
     for key, value, at in _walk(config):
-        number = value if isinstance(value, int) and not isinstance(value, bool) else None
-        if number is None or key not in (*COUNTED, *TABLES, *WIDTHS):
-            continue
-        width = max([one for name in WIDTHS[:4] if isinstance(one := config.get(name), int)], default=1)
-        most = {**dict.fromkeys(COUNTED, MOST_LAYERS), **dict.fromkeys(WIDTHS, MOST_WIDTH)}.get(
-            key, max(1, (8 * held + SPARE) // (4 * max(1, width)))
-        )
-        if not (-1 if key in TABLES else 0) <= number <= most:
-            raise _refused(
-                f"{folder / 'config.json'} claims {at} = {number:,}, and its weights have {held:,} bytes", f"0 to {most:,}"
-            )
+        for number in _whole_numbers(value) if key in most else ():
+            if not (-1 if key in TABLES else 0) <= number <= most[key]:
+                raise _refused(f"{file} claims {at} = {number:,}, and its weights have {held:,} bytes", f"0 to {most[key]:,}")
+
+
+def _whole_numbers(value: Any) -> list[int]:
+    """A number of a configuration, or those of a list: Funnel's block_sizes has one for each block."""
+    values = value if isinstance(value, list) else [value]
+    return [one for one in values if isinstance(one, int) and not isinstance(one, bool)]
 
 
 def _is_plain(name: str) -> bool:

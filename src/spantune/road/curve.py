@@ -18,6 +18,7 @@ from spantune.road.outcome import Outcome, train_folds, train_once
 from spantune.road.profile import profile_of
 from spantune.road.scene import Loaded, Scene, load
 from spantune.road.sides import check_folds, held_apart, leaks_told, read_given
+from spantune.road.started import differing, read_started
 from spantune.road.watch import Silent, Watch
 from spantune.runs.folder import written
 from spantune.training import choose
@@ -180,11 +181,15 @@ class _File:
         """What the untuned model scores, and the points; `None` without a file. Raises `RunError` for those of other data."""
         if not self.path.is_file():
             return None
-        found = self._record()
-        differing = [name for name, value in self._started_with().items() if found.get(name) != value]
-        if differing:
+        found = read_started(
+            self.path,
+            "",
+            expected="the points that an earlier spantune curve wrote",
+            next_move="remove the file, or choose another --out",
+        )
+        if others := differing(found, self._started_with()):
             raise RunError(
-                f"{self.path} holds points of other data or settings ({' and '.join(differing).replace('_', '-')} differ)",
+                f"{self.path} holds points of other data or settings ({others} differ)",
                 expected="the same data and settings, whose missing points are measured, or a new --out",
                 next_move="choose another --out, or remove the file",
             )
@@ -199,14 +204,3 @@ class _File:
 
     def _started_with(self) -> dict[str, Any]:
         return {"config": self.config, "pool": self.pool, "held_out": self.held_out}
-
-    def _record(self) -> dict[str, Any]:
-        try:
-            record = json.loads(self.path.read_text(encoding="utf-8"))
-            return dict(record)
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(
-                f"{self.path} cannot be read: {str(error).splitlines()[0]}",
-                expected="the points that an earlier spantune curve wrote",
-                next_move="remove the file, or choose another --out",
-            ) from None

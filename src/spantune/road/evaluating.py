@@ -1,4 +1,4 @@
-"""`evaluate_run` and `predict_file`: a finished run on files of data."""
+"""`evaluate_run`: a finished run on files of labelled data."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,13 +1,12 @@
 """`predict_file`: an answer to every question of a file, gone on with after a kill."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 from spantune import durable
-from spantune.data import ReadAs, fingerprint, read_files
+from spantune.data import ReadAs, fingerprint_in_order, read_files
 from spantune.data.growing import write_growing
 from spantune.errors import EmptyDataError
 from spantune.inference.backends import AUTO
@@ -63,7 +62,7 @@ def predict_file(
         predictor = opened(task, run, backend, always_answer=always_answer)
     started_with = {
         "run": _identity(run),
-        "records": hashlib.sha256("".join(fingerprint([record]) for record in records).encode()).hexdigest(),
+        "records": fingerprint_in_order(records),
         "settings": [always_answer, top, backend],
     }
 

@@ -1,7 +1,6 @@
 """`train_run`: from data files to a finished run."""
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spantune.config import Config
-from spantune.data import ReadAs, Record, fingerprint, write_text
+from spantune.data import ReadAs, Record, fingerprint_in_order, write_text
 from spantune.errors import RunError
 from spantune.models import has_new_head, pinned
 from spantune.road.commands import as_kept
@@ -21,11 +20,12 @@ from spantune.road.outcome import Outcome, train_folds, train_once
 from spantune.road.profile import profile_of
 from spantune.road.scene import Loaded, Scene, load, tell_choices
 from spantune.road.sides import Divided, Given, divide, labels_of, read_given
+from spantune.road.started import differing, read_started
 from spantune.road.watch import Silent, Watch
 from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, locked, read_facts, save_run
 from spantune.tasks import Measured, Task
 from spantune.training import Chosen, History, choose, remove_unfinished
-from spantune.training.checkpoints import MANIFEST
+from spantune.training.checkpoints import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,38 +182,30 @@ def _same_as_before(
     """Note what a run was started with; on a resume compare it, because another order of data would train on some twice."""
     now = {
         "config": config.model_dump(mode="json"),
-        "train": _in_order(train),
-        "held_out": _in_order(held_out),
+        "train": fingerprint_in_order(train),
+        "held_out": fingerprint_in_order(held_out),
     }
     file = checkpoints / STARTED_WITH
     if not resume:
         write_text(file, json.dumps(now, indent=2))
         return
-    try:
-        before: Any = dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    before = read_started(
+        file,
+        ", which says what the interrupted run was started with",
+        expected="the checkpoints folder as the interrupted run left it",
+        next_move="restore the file from a copy, or train into another --out without --resume",
+    )
+    if others := differing(before, now):
         raise RunError(
-            f"{file} cannot be read, which says what the interrupted run was started with: {error}",
-            expected="the checkpoints folder as the interrupted run left it",
-            next_move="restore the file from a copy, or train into another --out without --resume",
-        ) from None
-    differing = [name for name in now if before.get(name) != now[name]]
-    if differing:
-        raise RunError(
-            f"{' and '.join(differing).replace('_', '-')} differ from those of the interrupted run in {checkpoints.parent}",
+            f"{others} differ from those of the interrupted run in {checkpoints.parent}",
             expected="the same data and settings, so that training goes on where it stopped",
             next_move="give the same data and settings, or train into another --out without --resume",
         )
 
 
-def _in_order(records: Sequence[Record]) -> str:
-    """A hash of records in their order: the same ones in another order would be drawn differently."""
-    return hashlib.sha256("".join(fingerprint([record]) for record in records).encode()).hexdigest()
-
-
 def _leave_clean(checkpoints: Path, *, keep_folder: bool) -> None:
     """After a failure, leave nothing behind but checkpoints, for --resume."""
-    if any(checkpoints.glob(f"checkpoint-*/{MANIFEST}")):
+    if listed(checkpoints):
         remove_unfinished(checkpoints)
         return
     shutil.rmtree(checkpoints, ignore_errors=True)

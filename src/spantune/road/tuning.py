@@ -16,6 +16,7 @@ from spantune.models import has_new_head, hidden_size
 from spantune.road.profile import profile_of
 from spantune.road.scene import Loaded, Scene, load
 from spantune.road.sides import Divided, divide, read_given
+from spantune.road.started import differing
 from spantune.road.watch import Hushed, Silent, Watch
 from spantune.runs.folder import written
 from spantune.training import choose, resolve_training
@@ -249,9 +250,9 @@ def _study(optuna: Any, folder: Path, config: Config, sides: Divided) -> Any:
         storage=storage, study_name=known[0] if known else "spantune", direction="maximize", load_if_exists=True
     )
     earlier = study.user_attrs.get(STARTED_WITH)
-    if earlier is not None and earlier != started_with:
+    if earlier is not None and (others := differing(earlier, started_with)):
         raise RunError(
-            f"{folder} holds trials of other data or settings",
+            f"{folder} holds trials of other data or settings ({others} differ)",
             expected="the same data and settings, with which the search goes on, or a new --out",
             next_move="choose another --out, or remove the folder",
         )

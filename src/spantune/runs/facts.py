@@ -13,6 +13,7 @@ from spantune.confidence import Calibration
 from spantune.config import Config
 from spantune.data import Record
 from spantune.errors import RunError
+from spantune.wording import first_line
 
 FORMAT = 1
 PACKAGES = ("spantune", "torch", "transformers", "tokenizers")
@@ -108,6 +109,6 @@ def installed_versions() -> dict[str, str]:
 
 def _first_line(error: Exception) -> str:
     if not isinstance(error, ValidationError):
-        return str(error).splitlines()[0]
+        return first_line(error)
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r:.60}"

@@ -22,8 +22,9 @@ from spantune.runs.facts import Provenance, RunFacts, installed_versions
 from spantune.runs.lock import LOCK
 from spantune.runs.reading import CHECKPOINTS, FACTS, HISTORY, SKETCH
 from spantune.training import FineTuned, History, newest_checkpoint
-from spantune.training.checkpoints import MANIFEST, told
+from spantune.training.checkpoints import listed, told
 from spantune.training.curves import save_curves
+from spantune.wording import reason_of
 
 CURVES, CARD, STARTED_WITH = "curves.png", "README.md", "started-with.json"
 ADAPTER = "adapter"  # the folder of what the method trained, in PEFT's format
@@ -42,8 +43,7 @@ def claim_folder(folder: Path | str, *, resume: bool = False) -> Path:
     with written(folder):
         _refuse_taken(folder)
         found = newest_checkpoint(folder / CHECKPOINTS)
-        damaged = [path for path, _ in found.passed_over if (path / MANIFEST).exists()]  # perhaps it can be read tomorrow
-        unfinished = found.folder is not None or bool(damaged)
+        unfinished = bool(listed(folder / CHECKPOINTS))  # one that is damaged, too: perhaps it can be read tomorrow
         if unfinished and not resume:
             raise RunError(
                 f"{folder} holds the checkpoints of an interrupted run" + ("" if found.folder else ", none of them whole"),
@@ -136,9 +136,8 @@ def written(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error).splitlines()[0]
         raise OutputError(
-            f"{folder} could not be written: {reason}",
+            f"{folder} could not be written: {reason_of(error)}",
             expected="a folder you may write to, on a disk with room for the model",
             next_move="free some space, or choose another folder; nothing half-written was left behind",
         ) from error

@@ -13,7 +13,7 @@ from spantune.data import LeakReport, Record
 from spantune.embedded import EMBEDDED, READER_FOLDER
 from spantune.errors import DataError, RunError
 from spantune.runs.facts import RunFacts
-from spantune.wording import shortened, visible
+from spantune.wording import first_line, shortened, visible
 
 if TYPE_CHECKING:
     from spantune.training.history import History
@@ -126,7 +126,7 @@ def _damage_told(folder: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, SafetensorError) as error:
         raise RunError(
-            f"{folder} is damaged: {str(error).splitlines()[0]}",
+            f"{folder} is damaged: {first_line(error)}",
             expected="the folder as spantune train wrote it",
             next_move="restore it from a copy, or train again",
         ) from error

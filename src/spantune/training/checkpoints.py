@@ -28,6 +28,7 @@ from transformers.utils.import_utils import is_torch_xla_available
 from spantune import durable
 from spantune.errors import RunError
 from spantune.training.plain_state import load_state, save_state
+from spantune.wording import first_line
 
 PREFIX, SAVING = "checkpoint-", ".saving"
 MANIFEST, FORMAT = "manifest.json", 1
@@ -79,7 +80,7 @@ def damage(checkpoint: Path) -> str | None:
     except FileNotFoundError:
         return f"it has no {MANIFEST}: a part of a checkpoint, or one of another program"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return f"its {MANIFEST} cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        return f"its {MANIFEST} cannot be read: {first_line(error)}"
 
 
 def _wrong(checkpoint: Path, name: str, size: int, digest: str) -> str | None:
@@ -95,7 +96,8 @@ def _wrong(checkpoint: Path, name: str, size: int, digest: str) -> str | None:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a kill or a failing disk left of saves and removals; what has a manifest stays, readable or not just now."""
-    for part in [folder / SAVING, *(path for path in _numbered(folder) if not (path / MANIFEST).exists())]:
+    ours = listed(folder)
+    for part in [folder / SAVING, *(path for path in _numbered(folder) if path not in ours)]:
         shutil.rmtree(part, ignore_errors=True)
     durable.sweep(folder)
 
@@ -118,15 +120,12 @@ class AtomicCheckpoints(Trainer):
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *arguments: Any, **named: Any) -> Any:
         """As the Trainer's own. Raises `RunError` for a checkpoint that is not whole, or where `True` finds none."""
-        resumed: str | bool | None = resume_from_checkpoint
-        if resume_from_checkpoint is True:
-            resumed = str(_whole(newest_checkpoint(Path(str(self.args.output_dir))), self.args.output_dir))
-        elif resume_from_checkpoint:
-            wrong = damage(Path(resume_from_checkpoint))
-            if wrong is not None:
-                _whole(Found(None, ((Path(resume_from_checkpoint), wrong),)), resume_from_checkpoint)
-        self.taken_up = Path(resumed) if isinstance(resumed, str) else None
-        return super().train(resumed, *arguments, **named)
+        self.taken_up = None
+        if resume_from_checkpoint:
+            newest = resume_from_checkpoint is True
+            where = Path(str(self.args.output_dir if newest else resume_from_checkpoint))
+            self.taken_up = _whole(newest_checkpoint(where) if newest else _checked(where), where)
+        return super().train(None if self.taken_up is None else str(self.taken_up), *arguments, **named)
 
     def _get_output_dir(self, trial: Any) -> str:
         return super()._get_output_dir(trial) if self._staging is None else str(self._staging)
@@ -157,17 +156,13 @@ class AtomicCheckpoints(Trainer):
         finally:
             self._staging = None
         self.accelerator.wait_for_everyone()
-        best = home / f"{PREFIX}{self.state.best_global_step}"
-        if self.state.best_global_step and best.is_dir():
-            self.state.best_model_checkpoint = str(best)
+        self._note_best(home, home / name)  # where the others, who did not write, may find it
         if self.args.push_to_hub:
             super()._push_from_checkpoint(str(home / name))
 
     def _finish(self, filled: Path, home: Path) -> None:
         """Manifest, sync, rename, sync; then the checkpoints that are too many."""
-        best = home / f"{PREFIX}{self.state.best_global_step}"
-        if self.state.best_global_step and (best.is_dir() or best.name == filled.name):
-            self.state.best_model_checkpoint = str(best)
+        self._note_best(home, home / filled.name)
         durable.step()
         self.state.save_to_json(str(filled / TRAINER_STATE_NAME))
         (filled / TRAINING_ARGS_NAME).unlink(missing_ok=True)  # a pickle that nothing reads
@@ -184,11 +179,19 @@ class AtomicCheckpoints(Trainer):
         limit = self.args.save_total_limit
         if not limit or limit < 1:
             return
-        ours = [path for path in _numbered(home) if (path / MANIFEST).is_file()]  # others are somebody else's to remove
-        kept = {newest, Path(str(self.state.best_model_checkpoint))}
-        others = [path for path in ours if path not in kept]
-        for path in others[: max(0, len(ours) - max(limit, len(ours) - len(others)))]:
+        ours = listed(home)
+        others = [path for path in ours if path not in (newest, Path(str(self.state.best_model_checkpoint)))]
+        for path in others[: max(0, len(ours) - limit)]:
             durable.remove(path)
+
+    def _note_best(self, home: Path, newest: Path | None = None) -> None:
+        """Note where the best checkpoint is or, with `newest`, comes to be: folders move, and a staged one has another name.
+
+        The Trainer forgets it when the folder was moved, and would keep the last epoch's weights for the best.
+        """
+        best = home / f"{PREFIX}{self.state.best_global_step}"
+        if self.state.best_global_step and (best == newest or best.is_dir()):
+            self.state.best_model_checkpoint = str(best)
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
         """Not yet: what is uploaded is the checkpoint at its place."""
@@ -201,11 +204,12 @@ class AtomicCheckpoints(Trainer):
             save_state(Path(output_dir) / SCHEDULE, _there(self.lr_scheduler).state_dict())
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        if checkpoint is None or not (Path(checkpoint) / OPTIMISER).is_file():
+        optimiser, schedule = _file(checkpoint, OPTIMISER), _file(checkpoint, SCHEDULE)
+        if optimiser is None or schedule is None:
             super()._load_optimizer_and_scheduler(checkpoint)
             return
-        _there(self.optimizer).load_state_dict(load_state(Path(checkpoint) / OPTIMISER))
-        _there(self.lr_scheduler).load_state_dict(load_state(Path(checkpoint) / SCHEDULE))
+        _there(self.optimizer).load_state_dict(load_state(optimiser))
+        _there(self.lr_scheduler).load_state_dict(load_state(schedule))
 
     def _save_scaler(self, output_dir: str) -> None:
         scaler = getattr(self.accelerator, "scaler", None)
@@ -215,8 +219,8 @@ class AtomicCheckpoints(Trainer):
             save_state(Path(output_dir) / SCALER, scaler.state_dict())
 
     def _load_scaler(self, checkpoint: str | None) -> None:
-        file = None if checkpoint is None else Path(checkpoint) / SCALER
-        if file is None or not file.is_file():
+        file = _file(checkpoint, SCALER)
+        if file is None:
             super()._load_scaler(checkpoint)
         else:
             self.accelerator.scaler.load_state_dict(load_state(file))
@@ -230,8 +234,8 @@ class AtomicCheckpoints(Trainer):
         save_state(Path(output_dir) / self._rng_file(), states)
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
-        file = None if checkpoint is None else Path(checkpoint) / self._rng_file()
-        if file is None or not file.is_file():
+        file = _file(checkpoint, self._rng_file())
+        if file is None:
             super()._load_rng_state(checkpoint)
             return
         states = load_state(file)
@@ -253,8 +257,10 @@ class AtomicCheckpoints(Trainer):
 
     def take_up(self) -> None:
         """Take up what `_save_sums` kept, once training begins to go on from a checkpoint."""
-        file = None if self.taken_up is None else self.taken_up / SUMS
-        if file is None or not file.is_file():
+        if self.taken_up is not None:
+            self._note_best(self.taken_up.parent)
+        file = _file(self.taken_up, SUMS)
+        if file is None:
             return
         state = load_state(file)
         self._tr_loss += state["loss"].to(self._tr_loss)
@@ -288,6 +294,21 @@ def _whole(found: Found, where: Any) -> Path:
             next_move="start from the beginning, without resuming",
         )
     return found.folder
+
+
+def _checked(checkpoint: Path) -> Found:
+    wrong = damage(checkpoint)
+    return Found(checkpoint, ()) if wrong is None else Found(None, ((checkpoint, wrong),))
+
+
+def _file(checkpoint: str | Path | None, name: str) -> Path | None:
+    file = None if checkpoint is None else Path(checkpoint) / name
+    return file if file is not None and file.is_file() else None
+
+
+def listed(folder: Path) -> list[Path]:
+    """The checkpoints below a folder that have a manifest, the oldest first, readable or not just now; others are not ours."""
+    return [path for path in _numbered(folder) if (path / MANIFEST).exists()]
 
 
 def _numbered(folder: Path) -> list[Path]:

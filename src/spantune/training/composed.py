@@ -26,6 +26,7 @@ from spantune.training.checkpoints import AtomicCheckpoints, newest_checkpoint
 from spantune.training.losses import class_losses, span_losses
 from spantune.training.rates import slow_lower_layers
 from spantune.training.stopping import NotFiniteError
+from spantune.wording import reason_of
 
 # Padded tokens in one pass, at most. On two cores, parts of 1,300 to 10,000 tokens trained at the same rate, and the smaller
 # ones keep an encoder of MiniLM's size below 2 GB. A GPU wants a whole batch at once, up to what 24 GB hold of a base-size one.
@@ -195,9 +196,8 @@ class ComposedTrainer(AtomicCheckpoints):
         try:
             super()._save_checkpoint(model, trial)
         except (OSError, SafetensorError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
             raise OutputError(
-                f"a checkpoint could not be written to {folder}: {reason.splitlines()[0]}",
+                f"a checkpoint could not be written to {folder}: {reason_of(error)}",
                 expected="a disk that takes it, with room for three checkpoints: each is three times the model's size"
                 if folder.is_dir()
                 else "the folder to stay where it was while training runs",

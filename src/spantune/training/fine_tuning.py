@@ -30,6 +30,7 @@ from spantune.training.needs import Fitting
 from spantune.training.rates import BeforeEpochs, TowardsStart
 from spantune.training.stopping import NotFiniteError, Stopping, answering_signals
 from spantune.training.trace import TraceCallback
+from spantune.wording import first_line
 
 SHORTEST_LIMIT = 30  # tokens; the usual limit of extractive readers
 
@@ -263,7 +264,7 @@ def _integrations(report_to: tuple[str, ...]) -> Iterator[None]:
         if not report_to:
             raise
         raise ConfigError(
-            f"training.report_to = {', '.join(report_to)}: {str(error).splitlines()[0]}",
+            f"training.report_to = {', '.join(report_to)}: {first_line(error)}",
             expected="integrations of the Trainer that are installed, such as tensorboard, wandb or mlflow",
             next_move="install it with pip, or leave training.report_to empty",
         ) from error

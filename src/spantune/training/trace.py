@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
@@ -41,13 +40,7 @@ class TraceCallback(TrainerCallback):
         self.held: dict[str, float] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """After a resume, the epochs before it come back from the Trainer's own log, and the best checkpoint is found again.
-
-        The Trainer forgets it when the folder was moved, and would keep the last epoch's weights for the best.
-        """
-        best = Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
-        if state.best_global_step and best.is_dir():
-            state.best_model_checkpoint = str(best)
+        """After a resume, the epochs before it come back from the Trainer's own log."""
         for entry in state.log_history:
             self._take(entry)
             if self._completes(args, entry):

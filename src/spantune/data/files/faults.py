@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from spantune.errors import EmptyDataError, MissingDataError, UnreadableDataError
+from spantune.wording import reason_of
 
 KINDS_OF_FILE = (
     (stat.S_ISFIFO, "a pipe"),
@@ -42,9 +43,8 @@ def cannot_be_opened(path: Path, error: OSError | ValueError) -> MissingDataErro
     """A file that is not there, or may not be read."""
     if isinstance(error, FileNotFoundError):
         return MissingDataError(f"no file at {path}", expected="a data file", next_move=_next_move_for_missing(path))
-    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return MissingDataError(
-        f"{str(path)!r} cannot be opened: {reason}",
+        f"{str(path)!r} cannot be opened: {reason_of(error)}",
         expected="a file that you may read",
         next_move="check the path and the file's permissions",
     )

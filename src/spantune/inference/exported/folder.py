@@ -1,6 +1,5 @@
 """`export.json`: what a folder of an exported model needs to be read, and what was measured when it was written."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +8,10 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from spantune import durable
 from spantune.errors import RunError
 from spantune.inference.settings import ReaderSettings
+from spantune.wording import first_line
 
 FORMAT = 1
 EXPORTED, EXPORT, TOKENIZER = "exported", "export.json", "tokenizer.json"
@@ -62,18 +63,12 @@ def read_export(folder: Path | str, format: str = "onnx") -> tuple[Path, Exporte
         if record.pop("format") != FORMAT:
             raise ValueError("another format")
         found = TypeAdapter(ExportedFolder).validate_python(record)
-        wrong = [name for name, digest in found.files.items() if sha256(home / name) != digest]
+        wrong = [name for name, digest in found.files.items() if durable.sha256(home / name) != digest]
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        raise _damaged(f"{home} cannot be read: {str(error).splitlines()[0]}") from None
+        raise _damaged(f"{home} cannot be read: {first_line(error)}") from None
     if wrong or found.model not in found.files:
         raise _damaged(f"{home / (wrong or [found.model])[0]} is not the file that was exported")
     return home, found
-
-
-def sha256(file: Path) -> str:
-    """The SHA-256 of a file's bytes."""
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _damaged(found: str) -> RunError:

@@ -17,6 +17,7 @@ from spantune.models.limits import VIRTUAL_TOKENS
 from spantune.models.merging import WEIGHTS
 from spantune.models.methods.prepared import Files, Prepared, files_of, head_names, train_all
 from spantune.models.quiet import quiet
+from spantune.wording import first_line
 
 PROMPTED = "prompt_encoder"  # the module, on the model, that holds the vectors
 KINDS = frozenset({"PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING"})
@@ -62,7 +63,7 @@ def put_prompt(model: Any, folder: Path) -> frozenset[str]:
             _hook(model, wrapped)
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(
-            f"the prompt in {folder} cannot be put before the model: {str(error).splitlines()[0]}",
+            f"the prompt in {folder} cannot be put before the model: {first_line(error)}",
             expected="the adapter of a run of training.method prompt, prefix or p-tuning, and the model it was trained on",
             next_move="copy the run again, or train again",
         ) from error
