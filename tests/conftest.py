@@ -22,10 +22,14 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from spantune import durable
 from spantune.config import Config, ModelConfig, TrainingConfig, WindowsConfig
 from spantune.data import Example, Span, TextExample, write_examples
+from spantune.features import encode
 from spantune.road import train_run
+from spantune.training import fine_tune
 
+pytest.register_assert_rewrite("reports")  # tests/evaluation/reports.py: a helper that checks
 settings.register_profile("offline", deadline=None)  # two busy cores make a first example slow
 settings.load_profile("offline")
 torch.set_num_threads(1)  # tiny matrices; several test processes share the machine
@@ -177,10 +181,21 @@ def tiny_bert_config(tokenizer, **options):
     )
 
 
+def tiny_reader(tokenizer, **options):
+    """An untrained BERT that answers, the same each time."""
+    torch.manual_seed(0)
+    return BertForQuestionAnswering(tiny_bert_config(tokenizer, **options))
+
+
 @pytest.fixture
 def tiny_reader_model(wordpiece):
-    torch.manual_seed(0)
-    return BertForQuestionAnswering(tiny_bert_config(wordpiece)).eval()
+    return tiny_reader(wordpiece).eval()
+
+
+@pytest.fixture
+def new_model(wordpiece):
+    """Make models that begin alike. Dropout is on: random numbers must go on where they stopped."""
+    return functools.partial(tiny_reader, wordpiece)
 
 
 @pytest.fixture
@@ -194,8 +209,7 @@ def tiny_classifier_model(wordpiece):
 def tiny_model_folder(tmp_path_factory, wordpiece):
     """A folder with a tiny untrained BERT encoder and its tokenizer, as `--model` takes it."""
     folder = tmp_path_factory.mktemp("tiny-bert")
-    torch.manual_seed(0)
-    BertForQuestionAnswering(tiny_bert_config(wordpiece)).bert.save_pretrained(folder)
+    tiny_reader(wordpiece).bert.save_pretrained(folder)
     wordpiece.save_pretrained(folder)
     return folder
 
@@ -240,6 +254,14 @@ def quick(**settings):
     return TrainingConfig(**{"precision": "fp32", "epochs": 2, "batch_size": 8, "learning_rate": 1e-3, **settings})
 
 
+@pytest.fixture(scope="session")
+def windows(wordpiece):
+    """An epoch of three steps: 24 windows, in batches of 8. Read only."""
+    made = encode(made_examples(24), wordpiece, WINDOWS)
+    assert len(made) == 24
+    return made
+
+
 def same_weights(one, other, tolerance=0.0):
     """Whether two models have the same weights, to within `tolerance`."""
     mine, theirs = one.state_dict(), other.state_dict()
@@ -249,6 +271,17 @@ def same_weights(one, other, tolerance=0.0):
 def quick_config(model_folder, **training):
     """The settings of a whole run on the tiny model."""
     return Config(model=ModelConfig(name=str(model_folder)), windows=WINDOWS, training=quick(**training))
+
+
+@pytest.fixture
+def fail_at(monkeypatch):
+    """Have the system fail at a step of what is written from now on: "ENOSPC@3", "KILL@1"."""
+
+    def at(where):
+        monkeypatch.setattr(durable, "_steps", 0)
+        monkeypatch.setenv(durable.FAIL_AT, where)
+
+    return at
 
 
 @pytest.fixture(scope="session")
@@ -268,6 +301,14 @@ def reader_run(tmp_path_factory, data_folder, tiny_model_folder):
     out = tmp_path_factory.mktemp("runs") / "reader"
     train_run([data_folder / "questions.json"], out, quick_config(tiny_model_folder), eval_data=[data_folder / "held-out.json"])
     return out
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory, wordpiece, windows):
+    """The folder of checkpoints that a training of two epochs left. Read only: copy it to damage it."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    fine_tune(tiny_reader(wordpiece), windows, quick(epochs=2), checkpoints=folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

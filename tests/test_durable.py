@@ -10,15 +10,6 @@ import pytest
 from spantune import durable
 
 
-@pytest.fixture
-def fail_at(monkeypatch):
-    def at(where):
-        monkeypatch.setattr(durable, "_steps", 0)
-        monkeypatch.setenv(durable.FAIL_AT, where)
-
-    return at
-
-
 def filled(folder, content="new"):
     (folder / "inner").mkdir(parents=True)
     (folder / "inner" / "file").write_text(content)

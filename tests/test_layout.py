@@ -11,7 +11,19 @@ import spantune
 
 HOUSE = Path(spantune.__file__).parent
 
-GROUND = {"errors", "durable", "wording", "pages", "markdown", "confidence", "config", "lazily", "ahead", "embedded"}
+GROUND = {
+    "errors",
+    "durable",
+    "wording",
+    "pages",
+    "markdown",
+    "confidence",
+    "config",
+    "lazily",
+    "ahead",
+    "embedded",
+    "processes",
+}
 # The rooms from the ground up: a room may import those above it in this list that its row names, and no other.
 MAY_IMPORT = {
     "errors": set(),
@@ -24,6 +36,7 @@ MAY_IMPORT = {
     "ahead": set(),
     "embedded": set(),
     "config": {"errors"},
+    "processes": {"errors"},
     "data": GROUND,
     "features": {*GROUND, "data"},
     "models": {*GROUND, "data", "features"},
@@ -35,6 +48,7 @@ MAY_IMPORT = {
     "export": {*GROUND, "data", "evaluation", "features", "models", "inference"},
     "road": {
         "durable",
+        "processes",
         "errors",
         "wording",
         "confidence",
@@ -61,6 +75,7 @@ DOES_NOT_KNOW = {
     "markdown": {"numpy", "torch", "transformers", "pydantic", "rich", "typer", "jinja2"},
     "confidence": {"numpy", "torch", "transformers", "pydantic", "rich", "typer"},
     "ahead": {"numpy", "torch", "transformers", "pydantic", "rich", "typer"},
+    "processes": {"numpy", "torch", "transformers", "pydantic", "rich", "typer"},
     "lazily": {"numpy", "torch", "transformers", "pydantic", "rich", "typer"},
     "embedded": {"numpy", "torch", "transformers", "pydantic", "rich", "typer"},
     "config": {"numpy", "torch", "transformers", "rich", "typer"},

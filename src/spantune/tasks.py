@@ -17,8 +17,10 @@ from spantune.errors import ConfigError, DataError
 from spantune.evaluation import LabelScores, Scores, best_threshold, score_answers, score_labels
 from spantune.features import SpanScores, Windows, encode, encode_texts, select_windows
 from spantune.features.batches import collate_spans
+from spantune.features.scores import WindowScores
 from spantune.inference import Answer, Prediction, ReaderSettings
 from spantune.inference.backends import AUTO, TORCH, open_with, require_torch
+from spantune.training.together import merged, my_share
 
 if TYPE_CHECKING:
     from spantune.inference import Classifier, Reader
@@ -100,7 +102,8 @@ def _measure_answers(reader: "Reader", windows: Windows, records: Sequence[Any],
     """One forward pass gives all of it: loss and token-span accuracy of the windows, answers and scores of the questions.
 
     Loss and accuracy are taken over the windows that training would choose, so that the two losses can be compared. A
-    question is answered as soon as its last window is scored, so that beside the answers next to nothing is kept.
+    question is answered as soon as its last window is scored, so that beside the answers next to nothing is kept. Several
+    processes share the batches, and each gets the results of all.
     """
     import torch
 
@@ -113,15 +116,20 @@ def _measure_answers(reader: "Reader", windows: Windows, records: Sequence[Any],
     open_: dict[int, list[SpanScores]] = {}
     answers: list[Any] = [None] * windows.size
     loss = hits = 0.0
-    for batch in score_windows(reader.model, windows, tick):
-        rows = compared[batch.indices]
+
+    def of(batch: WindowScores) -> tuple[float, float, list[tuple[int, SpanScores]]]:
+        rows, lost, hit = compared[batch.indices], 0.0, 0.0
         if rows.any():
             start, end = torch.from_numpy(batch.start[rows]), torch.from_numpy(batch.end[rows])
             spans = torch.from_numpy(collate_spans(windows, batch.indices[rows]))
             candidates = torch.from_numpy(batch.candidates[rows])
-            loss += span_losses(start, end, spans, candidates).sum(dtype=torch.float64).item()
-            hits += span_accuracy(start, end, spans, candidates).sum(dtype=torch.float64).item()
-        for example, scores in zip(windows.example[batch.indices].tolist(), reader.decode(windows, batch), strict=True):
+            lost = span_losses(start, end, spans, candidates).sum(dtype=torch.float64).item()
+            hit = span_accuracy(start, end, spans, candidates).sum(dtype=torch.float64).item()
+        return lost, hit, list(zip(windows.example[batch.indices].tolist(), reader.decode(windows, batch), strict=True))
+
+    for lost, hit, decoded in merged(map(of, score_windows(reader.model, windows, tick, my_share()))):
+        loss, hits = loss + lost, hits + hit
+        for example, scores in decoded:
             open_.setdefault(example, []).append(scores)
             if len(open_[example]) == missing[example]:
                 answers[example] = reader.choose(records[example], open_.pop(example))
@@ -269,7 +277,7 @@ def _measure_labels(
 
     assert windows.targets is not None  # encoded with the model's classes
     logits = np.zeros((len(windows), len(classifier.labels)), dtype=np.float32)
-    for batch in score_texts(classifier.model, windows, tick):
+    for batch in merged(score_texts(classifier.model, windows, tick, my_share())):
         logits[batch.indices] = batch.logits
     predictions = tuple(classifier.choose(record.id, row) for record, row in zip(records, logits, strict=True))
     scores = score_labels(records, predictions)

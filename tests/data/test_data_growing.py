@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from spantune import durable
 from spantune.data import growing
 from spantune.data.growing import write_growing
 from spantune.errors import OutputError
@@ -118,10 +117,9 @@ def test_two_at_a_time_is_told(out):
 
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EIO"])
-def test_a_disk_that_fills_up_is_told_and_gone_on_with(out, name, monkeypatch):
-    monkeypatch.setattr(durable, "_steps", 0)
+def test_a_disk_that_fills_up_is_told_and_gone_on_with(out, name, monkeypatch, fail_at):
     monkeypatch.setattr(growing, "AT_ONCE", 100)
-    monkeypatch.setenv(durable.FAIL_AT, f"{name}@5")
+    fail_at(f"{name}@5")
     with pytest.raises(OutputError):
         write_growing(out, NOTE, IDS, lines_from, print)
     assert not out.exists()

@@ -7,8 +7,8 @@ import pytest
 from conftest import made_examples
 
 from spantune.data import Span, read_examples, write_examples
-from spantune.errors import ConfigError, DataError
-from spantune.road import fold_files, split_files
+from spantune.errors import ConfigError, DataError, OutputError
+from spantune.road import fold_files, predict_file, split_files
 
 
 @pytest.fixture
@@ -23,6 +23,36 @@ def data(tmp_path):
 
 def held(path):
     return {one.id for one in read_examples(path)}
+
+
+def test_the_two_files_share_no_document_and_lose_no_record(data_folder, tmp_path):
+    sides = split_files([data_folder / "questions.json"], tmp_path / "parts", held_out=0.25)
+    train, held_out = read_examples(sides.train), read_examples(sides.held_out)
+    assert (len(train), len(held_out)) == (sides.train_count, sides.held_out_count) == (30, 10)
+    assert not {one.document for one in train} & {one.document for one in held_out}
+    assert {one.id for one in [*train, *held_out]} == {one.id for one in made_examples(40)}
+    assert sides.as_dict()["left_out"] == 0
+
+
+def test_the_same_seed_gives_the_same_files(data_folder, tmp_path):
+    texts = [data_folder / "texts.json"]
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        split_files(texts, tmp_path / name, seed=seed)
+    first, same, other = ((tmp_path / name / "held-out.json").read_bytes() for name in "abc")
+    assert first == same != other
+
+
+def test_what_cannot_be_split_writes_nothing(data_folder, tmp_path):
+    data = [data_folder / "questions.json"]
+    for wrong in ({"held_out": 0.0}, {"held_out": 1.5}, {"by": "weather"}):
+        with pytest.raises(ConfigError):
+            split_files(data, tmp_path / "parts", **wrong)
+    write_examples(made_examples(1), tmp_path / "one.json")
+    with pytest.raises(DataError, match="nothing can be held out"):
+        split_files([tmp_path / "one.json"], tmp_path / "parts")
+    assert not (tmp_path / "parts").exists()
+    with pytest.raises(OutputError, match="cannot be made"):
+        split_files(data, tmp_path / "one.json" / "parts")
 
 
 def test_three_files_share_no_document(data, tmp_path):
@@ -101,3 +131,15 @@ def test_the_input_is_never_written_over(data, tmp_path):
         split_files([tmp_path / "test.json"], tmp_path, test=0.1)
     assert (tmp_path / "test.json").read_bytes() == before
     assert not (tmp_path / "train.json").exists()
+
+
+def test_no_command_writes_over_its_own_input(reader_run, tmp_path):
+    """Previously `split train.json --out .` replaced the data by its own training side, without a word."""
+    data = tmp_path / "train.json"
+    write_examples(made_examples(8), data)
+    before = data.read_bytes()
+    with pytest.raises(ConfigError, match="one of the input files"):
+        split_files([data], tmp_path)
+    with pytest.raises(ConfigError, match="one of the input files"):
+        predict_file(reader_run, data, tmp_path / "." / "train.json")
+    assert data.read_bytes() == before

@@ -1,7 +1,4 @@
-"""A training in a process of its own, to be killed: the parent sees how far it came and what it left behind.
-
-Children are forked from a server that has imported everything, and has not yet computed: each takes a second, not ten.
-"""
+"""A training in a process of its own, to be killed: the parent sees how far it came and what it left behind."""
 
 import contextlib
 import hashlib
@@ -13,25 +10,18 @@ import time
 from pathlib import Path
 
 import torch
-from conftest import WINDOWS, made_examples, quick, tiny_bert_config
-from transformers import BertForQuestionAnswering, PreTrainedTokenizerFast
+from conftest import WINDOWS, made_examples, quick, tiny_reader
+from resuming import by_weights
+from several import SERVER
+from transformers import PreTrainedTokenizerFast
 
 from spantune.durable import FAIL_AT
 from spantune.features import encode
-from spantune.training import Held, fine_tune, newest_checkpoint
+from spantune.training import fine_tune, newest_checkpoint
 from spantune.training.plain_state import load_state, save_state
-
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(
-    ["spantune.training.fine_tuning", "spantune.features", "transformers.models.bert.modeling_bert", "hypothesis", "pytest"]
-)
 
 STEPS = 12  # of the whole training: three epochs
 DONE, WEIGHTS = "done.json", "weights.safetensors"
-
-
-def by_weights(model):
-    return Held(1.0, {"f1": 50 + 100 * model.qa_outputs.weight.mean().item()})
 
 
 def digest_of(model):
@@ -48,8 +38,7 @@ def train(folder, tokenizer, settings, fail_at, reached, threads=1):
     if fail_at is not None:
         os.environ[FAIL_AT] = fail_at
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tokenizer)
-    torch.manual_seed(0)
-    model = BertForQuestionAnswering(tiny_bert_config(tokenizer))
+    model = tiny_reader(tokenizer)
     accumulated = settings.get("gradient_accumulation", 1)
     windows = encode(made_examples(8 * STEPS // 3 * accumulated), tokenizer, WINDOWS)
     checkpoints = Path(folder) / "checkpoints"

@@ -8,103 +8,17 @@ import signal
 import subprocess
 import threading
 
-import numpy as np
 import pytest
 import torch
-from conftest import WINDOWS, made_examples, quick, same_weights, tiny_bert_config
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
+from conftest import quick, same_weights
+from resuming import STEPS, by_weights
 from torch.utils.data import TensorDataset
-from transformers import BertForQuestionAnswering, Seq2SeqTrainer, Seq2SeqTrainingArguments, Trainer, TrainingArguments
+from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, Trainer, TrainingArguments
 
 from spantune import durable
-from spantune.errors import ModelError, OutputError, RunError, StoppedError
-from spantune.features import encode
-from spantune.training import AtomicCheckpoints, Held, fine_tune, newest_checkpoint, remove_unfinished
+from spantune.errors import OutputError, RunError, StoppedError
+from spantune.training import AtomicCheckpoints, fine_tune, newest_checkpoint, remove_unfinished
 from spantune.training.checkpoints import damage
-from spantune.training.plain_state import load_state, save_state
-
-STEPS = 3  # an epoch
-
-
-@pytest.fixture(scope="module")
-def windows(wordpiece):
-    return encode(made_examples(8 * STEPS), wordpiece, WINDOWS)
-
-
-@pytest.fixture
-def new_model(wordpiece):
-    def make():
-        torch.manual_seed(0)
-        return BertForQuestionAnswering(tiny_bert_config(wordpiece))
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory, wordpiece, windows):
-    folder = tmp_path_factory.mktemp("checkpoints")
-    torch.manual_seed(0)
-    fine_tune(BertForQuestionAnswering(tiny_bert_config(wordpiece)), windows, quick(epochs=2), checkpoints=folder)
-    return folder
-
-
-@pytest.fixture
-def fail_at(monkeypatch):
-    def at(where):
-        monkeypatch.setattr(durable, "_steps", 0)
-        monkeypatch.setenv(durable.FAIL_AT, where)
-
-    return at
-
-
-# -- state without pickle
-
-PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-ARRAYS = arrays.arrays(st.sampled_from(["f4", "f8", "i8", "u4", "u1", "?"]), arrays.array_shapes(min_side=0, max_side=3))
-LEAVES = PLAIN | ARRAYS | ARRAYS.filter(lambda one: one.dtype != np.dtype("u4")).map(torch.from_numpy)
-STATES = st.recursive(
-    LEAVES,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.lists(inner, max_size=3).map(tuple)
-        | st.dictionaries(st.integers() | st.text(), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-
-
-def alike(one, other):
-    if isinstance(one, torch.Tensor):
-        return isinstance(other, torch.Tensor) and alike(one.numpy(), other.numpy())
-    if isinstance(one, np.ndarray):
-        return isinstance(other, np.ndarray) and (one.dtype, one.shape, one.tobytes()) == (
-            other.dtype,
-            other.shape,
-            other.tobytes(),
-        )
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return list(one) == list(other) and all(alike(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(alike, one, other))
-    return one == other or (one != one and other != other)
-
-
-@given(STATES)
-def test_state_comes_back_as_it_was(tmp_path_factory, state):
-    file = tmp_path_factory.mktemp("state") / "a.safetensors"
-    save_state(file, state)
-    assert alike(load_state(file), state)
-
-
-@pytest.mark.parametrize("state", [{"a": [object()]}, {"a": {(1, 2): 3}}, {"a": {True: 1}}, {1j}])
-def test_what_only_pickle_could_keep_is_refused_with_its_place(tmp_path, state):
-    with pytest.raises(ModelError, match="the state of training holds a"):
-        save_state(tmp_path / "a.safetensors", state)
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_checkpoint_holds_no_pickle_and_all_that_a_resume_needs(saved):
@@ -202,13 +116,6 @@ def test_rotation_never_removes_the_last_whole_checkpoint_and_none_of_another_tr
     assert numbers == [1, 6, 9, 98, 99]
 
 
-def test_state_whose_tensors_share_memory_is_kept(tmp_path):
-    """Previously safetensors refused them, at the first save of an AdamW with a tensor for its rate."""
-    rate = torch.tensor(0.1)
-    save_state(tmp_path / "a.safetensors", [rate, {"lr": rate}, torch.zeros(4)[:2]])
-    assert alike(load_state(tmp_path / "a.safetensors"), [rate, {"lr": rate}, torch.zeros(2)])
-
-
 @pytest.mark.filterwarnings("ignore")
 def test_the_folder_of_a_trial_is_made_as_the_trainer_makes_it(tmp_path):
     """Previously a search over settings, whose trials have folders of their own, ended at its first save."""
@@ -262,17 +169,13 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def test_a_disk_that_fills_up_loses_no_checkpoint(small_disk, wordpiece, windows):
+def test_a_disk_that_fills_up_loses_no_checkpoint(small_disk, new_model, windows):
     """Room for two checkpoints and a part of the third."""
-
-    def model():
-        torch.manual_seed(0)
-        return BertForQuestionAnswering(tiny_bert_config(wordpiece, hidden_size=128, intermediate_size=160))
-
-    straight, resumed = model(), model()
+    large = {"hidden_size": 128, "intermediate_size": 160}
+    straight, resumed = new_model(**large), new_model(**large)
     fine_tune(straight, windows, quick(epochs=3))
     with pytest.raises(OutputError, match=r"No space left|os error 28") as caught:
-        fine_tune(model(), windows, quick(epochs=3), checkpoints=small_disk)
+        fine_tune(new_model(**large), windows, quick(epochs=3), checkpoints=small_disk)
     assert "--resume" in caught.value.next_move
     found = newest_checkpoint(small_disk)
     assert (found.folder.name, found.passed_over) == ("checkpoint-6", ())
@@ -302,7 +205,7 @@ def test_a_folder_that_vanishes_is_told(tmp_path, new_model, windows):
 def test_a_signal_ends_the_training_after_its_step_and_nothing_is_lost(tmp_path, new_model, windows, number, step):
     straight, resumed = new_model(), new_model()
     config = quick(epochs=2, early_stopping=0)
-    whole = fine_tune(straight, windows, config, evaluate=scored)
+    whole = fine_tune(straight, windows, config, evaluate=by_weights)
     handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
     said = []
 
@@ -311,12 +214,12 @@ def test_a_signal_ends_the_training_after_its_step_and_nothing_is_lost(tmp_path,
             os.kill(os.getpid(), number)
 
     with pytest.raises(StoppedError, match=f"stopped by {number.name} after step {step} of 6, which is saved") as caught:
-        fine_tune(new_model(), windows, config, evaluate=scored, checkpoints=tmp_path, progress=signalled, say=said.append)
+        fine_tune(new_model(), windows, config, evaluate=by_weights, checkpoints=tmp_path, progress=signalled, say=said.append)
     assert "--resume" in caught.value.next_move
     assert [one.partition(":")[0] for one in said] == [number.name]
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert newest_checkpoint(tmp_path).folder.name == f"checkpoint-{step}"
-    rest = fine_tune(resumed, windows, config, evaluate=scored, checkpoints=tmp_path, resume=True)
+    rest = fine_tune(resumed, windows, config, evaluate=by_weights, checkpoints=tmp_path, resume=True)
     assert same_weights(straight, resumed)
     assert [(one.epoch, one.training_loss, one.scores) for one in rest.history.epochs] == [
         (one.epoch, one.training_loss, one.scores) for one in whole.history.epochs
@@ -347,10 +250,6 @@ def test_a_training_in_another_thread_leaves_signals_alone(tmp_path, new_model, 
     thread.start()
     thread.join()
     assert set(seen) == {before}
-
-
-def scored(model):
-    return Held(1.0, {"f1": 50 + 100 * model.qa_outputs.weight.mean().item()})
 
 
 # -- as a part for any Trainer

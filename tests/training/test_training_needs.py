@@ -4,27 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import WINDOWS, made_examples, quick, same_weights, tiny_bert_config
-from transformers import BertForQuestionAnswering
+from conftest import quick, same_weights
+from resuming import killed_at
 
-from spantune.features import encode
 from spantune.models import memory
 from spantune.training import fine_tune, needs
 from spantune.training.needs import BESIDE, Needs
-
-
-@pytest.fixture(scope="module")
-def windows(wordpiece):
-    return encode(made_examples(24), wordpiece, WINDOWS)
-
-
-@pytest.fixture
-def new_model(wordpiece):
-    def make(**options):
-        torch.manual_seed(0)
-        return BertForQuestionAnswering(tiny_bert_config(wordpiece, **options))
-
-    return make
 
 
 @pytest.fixture
@@ -94,17 +79,12 @@ def test_what_will_not_fit_is_told_before_the_first_step_with_what_takes_less(ne
 
 def test_a_resume_passes_as_many_windows_at_once_as_before(seen, new_model, windows, monkeypatch, tmp_path):
     """Or its sums would round differently, and it would not come to the weights of a training that was never stopped."""
-
-    def stopping(done, _):
-        if done == 4:
-            raise KeyboardInterrupt
-
     straight, resumed = new_model(), new_model()
     config = quick(epochs=3)
     free(monkeypatch, BESIDE + 1)
     fine_tune(straight, windows, config)
     with pytest.raises(KeyboardInterrupt):
-        fine_tune(new_model(), windows, config, checkpoints=tmp_path, progress=stopping)
+        fine_tune(new_model(), windows, config, checkpoints=tmp_path, progress=killed_at(4))
     free(monkeypatch, 10**12)
     fine_tune(resumed, windows, config, checkpoints=tmp_path, resume=True)
     assert seen[-1][1].size == 1

@@ -4,46 +4,11 @@ import json
 import shutil
 
 import pytest
-import torch
-from conftest import WINDOWS, made_examples, quick, same_weights, tiny_bert_config
-from transformers import BertForQuestionAnswering
+from conftest import quick, same_weights
+from resuming import STEPS, by_weights, killed_at
 
 from spantune.errors import RunError
-from spantune.features import encode
 from spantune.training import Held, fine_tune, newest_checkpoint
-
-STEPS = 3  # an epoch: 24 windows in batches of 8
-
-
-@pytest.fixture(scope="module")
-def windows(wordpiece):
-    windows = encode(made_examples(24), wordpiece, WINDOWS)
-    assert len(windows) == 8 * STEPS
-    return windows
-
-
-@pytest.fixture
-def new_model(wordpiece):
-    """Dropout is on: random numbers must go on where they stopped."""
-
-    def make():
-        torch.manual_seed(0)
-        return BertForQuestionAnswering(tiny_bert_config(wordpiece))
-
-    return make
-
-
-def killed_at(step):
-    def progress(done, _):
-        if done == step:
-            raise KeyboardInterrupt
-
-    return progress
-
-
-def by_weights(model):
-    """A score that anyone can compute again from the weights."""
-    return Held(1.0, {"f1": 50 + 100 * model.qa_outputs.weight.mean().item()})
 
 
 def told(history):
@@ -168,14 +133,6 @@ def test_save_steps_saves_between_epochs_and_two_checkpoints_are_kept(tmp_path, 
     assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-5", "checkpoint-6"]
 
 
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory, wordpiece, windows):
-    folder = tmp_path_factory.mktemp("checkpoints")
-    torch.manual_seed(0)
-    fine_tune(BertForQuestionAnswering(tiny_bert_config(wordpiece)), windows, quick(epochs=2), checkpoints=folder)
-    return folder
-
-
 def cut(name, share=0.5):
     def damage(checkpoint):
         file = checkpoint / name
@@ -206,10 +163,10 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_half_written_checkpoint_is_passed_over(tmp_path, checkpoints, damage):
+def test_a_half_written_checkpoint_is_passed_over(tmp_path, saved, damage):
     """Previously (Hugging Face Trainer 5.23) a kill during a save left a checkpoint that crashed the resume."""
     folder = tmp_path / "checkpoints"
-    shutil.copytree(checkpoints, folder)
+    shutil.copytree(saved, folder)
     assert newest_checkpoint(folder).folder.name == "checkpoint-6"
     damage(folder / "checkpoint-6")
     assert newest_checkpoint(folder).folder.name == "checkpoint-3"

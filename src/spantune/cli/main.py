@@ -12,6 +12,7 @@ from typing import NoReturn
 import typer
 
 import spantune as package
+from spantune import processes
 from spantune.cli import (
     ask,
     augment,
@@ -64,6 +65,7 @@ for _room in (
 
 @app.callback(invoke_without_command=True)
 def spantune(
+    context: typer.Context,
     show_version: bool = typer.Option(False, "--version", help="Show the version and exit."),
 ) -> None:
     """Fine-tune question-answering models on your own documents, and trust the numbers.
@@ -76,6 +78,8 @@ def spantune(
     spantune report run held-out.json --out page.html  all there is to say about it
     spantune ask run "Who?" --context-file text.txt    an answer that quotes the text
     """
+    if context.invoked_subcommand not in (None, train.NAME):
+        processes.refuse_several(f"spantune {context.invoked_subcommand}")
     if show_version:
         typer.echo(f"spantune {package.__version__}")
         raise typer.Exit
@@ -93,7 +97,8 @@ def main() -> NoReturn:
         typer.echo(f"{stopped.found}; {stopped.next_move}", err=True)
         sys.exit(INTERRUPTED)
     except SpantuneError as error:
-        typer.echo(f"Error: {error}", err=True)
+        of = f"[process {processes.rank()} of {processes.count()}] " if processes.count() > 1 else ""
+        typer.echo(f"{of}Error: {error}", err=True)
         sys.exit(FAILED)
     except OSError as error:  # the terminal's own: what rooms read and write, they tell of themselves
         with contextlib.suppress(OSError):

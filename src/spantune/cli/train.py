@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import spantune
+from spantune import processes
 from spantune.cli import options, show
 from spantune.cli.terminal import Terminal
 
@@ -48,8 +49,10 @@ def command(
     The run is in run. Next: spantune ask run "…" --context-file FILE
 
     Ctrl-C finishes the step, saves and says how to go on; once more ends it at once.
+
+    On several GPUs or machines: torchrun --nproc-per-node 2 -m spantune train …
     """
-    with Terminal(quiet=json) as watch:
+    with Terminal(quiet=json or not processes.is_first()) as watch:
         trained = spantune.train_run(
             data,
             out,
@@ -59,7 +62,8 @@ def command(
             read_as=options.read_as(shape, columns, encoding),
             watch=watch,
         )
-    show.result(trained.as_dict(), as_json=json, text=lambda: show.trained(trained))
+    if processes.is_first():
+        show.result(trained.as_dict(), as_json=json, text=lambda: show.trained(trained))
 
 
 def _list_settings(wanted: bool) -> None:

@@ -27,12 +27,18 @@ class ClassScores:
     logits: Any
 
 
-def score_windows(model: Any, windows: Windows, progress: Callable[[int], None] | None = None) -> Iterator[WindowScores]:
+ALL = slice(None)  # of the batches
+
+
+def score_windows(
+    model: Any, windows: Windows, progress: Callable[[int], None] | None = None, share: slice = ALL
+) -> Iterator[WindowScores]:
     """Start and end logits of every window, batch by batch, longest windows first; `progress` is told how many were done.
 
-    The model is put into evaluation mode and back as it was. Only one batch of logits is alive at a time.
+    The model is put into evaluation mode and back as it was. Only one batch of logits is alive at a time. `share` says which of
+    the batches to score, where others are scored elsewhere at the same time; progress counts them as well.
     """
-    for indices, batch, outputs in _forward(model, windows, progress):
+    for indices, batch, outputs in _forward(model, windows, progress, share):
         yield WindowScores(
             indices,
             outputs.start_logits.float().cpu().numpy(),
@@ -41,9 +47,11 @@ def score_windows(model: Any, windows: Windows, progress: Callable[[int], None] 
         )
 
 
-def score_texts(model: Any, windows: Windows, progress: Callable[[int], None] | None = None) -> Iterator[ClassScores]:
-    """Class logits of every text, batch by batch."""
-    for indices, _, outputs in _forward(model, windows, progress):
+def score_texts(
+    model: Any, windows: Windows, progress: Callable[[int], None] | None = None, share: slice = ALL
+) -> Iterator[ClassScores]:
+    """Class logits of every text, batch by batch; see `score_windows`."""
+    for indices, _, outputs in _forward(model, windows, progress, share):
         yield ClassScores(indices, outputs.logits.float().cpu().numpy())
 
 
@@ -61,18 +69,22 @@ def tokens_at_once(model: Any) -> int:
 
 
 def _forward(
-    model: Any, windows: Windows, progress: Callable[[int], None] | None
+    model: Any, windows: Windows, progress: Callable[[int], None] | None, share: slice
 ) -> Iterator[tuple[Integers, dict[str, Any], Any]]:
     names = input_names(model)
     was_training = model.training
     model.eval()
     try:
-        for indices in batches_by_length(windows.lengths, tokens_at_once(model)):
-            batch = collate(windows, np.asarray(indices))
+        batches = list(batches_by_length(windows.lengths, tokens_at_once(model)))
+        mine, told = range(*share.indices(len(batches))), 0
+        for at in mine:
+            batch = collate(windows, np.asarray(batches[at]))
             with torch.inference_mode():
                 outputs = model(**to_model_inputs(batch, names, model.device))
-            yield indices, batch, outputs
+            yield batches[at], batch, outputs
             if progress is not None:
-                progress(len(indices))
+                until = len(batches) if at == mine[-1] else at + 1
+                progress(sum(map(len, batches[told:until])))
+                told = until
     finally:
         model.train(was_training)

@@ -14,6 +14,7 @@ from spantune.data.general import probe
 from spantune.evaluation import Gain, Scores, paired_gain, score_answers
 from spantune.inference import Reader
 from spantune.road.watch import Watch, counter
+from spantune.training.together import dealt, merged
 
 # The shares of the tuned weights that are tried (0 is the model as it was), and roughly the gain in points of F1 that each had
 # on sets of questions other than those of the benchmark: on few questions what is seen is mostly luck, and this is not.
@@ -103,9 +104,10 @@ def forgetting_little(mixed: Mixed, before: float, after: Callable[[float], floa
 def general_f1(model: Any, tokenizer: Any, settings: Any, watch: Watch) -> float:
     """F1 in percent on the general questions that ship; those without an answer count where the model may abstain."""
     records = tuple(one for one in probe() if settings.may_abstain or not one.is_impossible)
-    tick = counter(watch, "measuring general ability", len(records))
+    mine = dealt(records)
+    tick = counter(watch, "measuring general ability", len(mine))
     reader = Reader(model, tokenizer, settings, precision="auto")
-    return score_answers(records, reader.answer_many(records, progress=tick)).f1
+    return score_answers(records, merged(reader.answer_many(mine, progress=tick))).f1
 
 
 def general_sentence(before: float, after: float, forget: float) -> tuple[str, bool]:

@@ -14,6 +14,7 @@ from spantune.road.judging import f1_without
 from spantune.road.outcome import Outcome
 from spantune.road.scene import evenly
 from spantune.road.watch import Watch, counter
+from spantune.training.together import dealt, merged
 
 LEARNED_FROM = 200  # training questions that are asked again, to see whether they were learned
 
@@ -63,9 +64,10 @@ def judged_training(outcome: Outcome, train: Sequence[Any], leaks: LeakReport | 
 def _learned(outcome: Outcome, train: Sequence[Any], watch: Watch) -> Mean:
     """F1 of a sample of the training questions."""
     asked = tuple(evenly(train, LEARNED_FROM))
-    tick = counter(watch, "asking training questions again", len(asked))
+    mine = dealt(asked)
+    tick = counter(watch, "asking training questions again", len(mine))
     reader = outcome.scene.task.tuned(outcome.scene.predictor, outcome.measured)
-    scores = Scoring().scores(asked, tuple(reader.answer_many(asked, progress=tick)))
+    scores = Scoring().scores(asked, tuple(merged(reader.answer_many(mine, progress=tick))))
     sums = Resampling(1)
     sums.add(groups_of(asked).names, np.array([one.f1 for one in scores.per_question])[:, None])
     return sums.mean(0)

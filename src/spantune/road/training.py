@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from spantune import processes
 from spantune.config import Config
 from spantune.data import ReadAs, Record, fingerprint_in_order, write_text
 from spantune.errors import RunError
@@ -24,7 +24,7 @@ from spantune.road.started import differing, read_started
 from spantune.road.watch import Silent, Watch
 from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, locked, read_facts, save_run
 from spantune.tasks import Measured, Task
-from spantune.training import Chosen, History, choose, remove_unfinished
+from spantune.training import Chosen, History, choose, remove_unfinished, together
 from spantune.training.checkpoints import listed
 
 
@@ -70,16 +70,21 @@ def train_run(
 
     Raises the errors of each room; `RunError` when `out` is in the way or, with `resume`, when data or settings differ from
     those of the interrupted run.
+
+    Under torchrun or accelerate launch each process calls this; the first one writes and tells its `watch`, the others do not.
     """
-    config, watch = config or Config(), watch or Silent()
-    _refuse_several()
-    for warning in config.warnings():
+    together.join()
+    given_config = config or Config()
+    watch = watch if watch is not None and processes.is_first() else Silent()
+    for warning in given_config.warnings():
         watch.warn(warning)
-    was_there = Path(out).exists()
-    with locked(out):
-        checkpoints = claim_folder(out, resume=resume)
+    with contextlib.ExitStack() as block:
+        block.enter_context(together.telling_of_the_lost())
+        was_there = together.first_does(lambda: _enter(block, out))
+        checkpoints = together.first_does(lambda: claim_folder(out, resume=resume))
+        _check_seen(checkpoints)
         try:
-            config = _pinned(config, checkpoints, resume=resume)
+            config = together.first_does(lambda: _pinned(given_config, checkpoints, resume=resume))
             given = read_given(data, eval_data, config, read_as, watch)
             loaded, chosen, sides, outcome = _through(given, checkpoints, config, watch, resume=resume)
             judged = judged_training(outcome, sides.train, sides.leaks, watch) if loaded.task.name == "answer" else None
@@ -92,9 +97,14 @@ def train_run(
                 calibration=None if judged is None else judged.calibration,
                 judged=None if judged is None else judged.kept,
             )
-            save_run(out, loaded.model, loaded.tokenizer, chosen.config, result, provenance, verify=outcome.scene.verify)
+            together.first_does(
+                lambda: save_run(
+                    out, loaded.model, loaded.tokenizer, chosen.config, result, provenance, verify=outcome.scene.verify
+                )
+            )
         except BaseException:
-            _leave_clean(checkpoints, keep_folder=was_there)
+            if processes.is_first():
+                _leave_clean(checkpoints, keep_folder=was_there)
             raise
     predictor = loaded.task.tuned(outcome.scene.predictor, outcome.measured)
     if judged is not None:
@@ -113,14 +123,21 @@ def _pinned(config: Config, checkpoints: Path, *, resume: bool) -> Config:
     return config.model_copy(update={"model": pinned(model)})
 
 
-def _refuse_several() -> None:
-    """Raise `RunError` under a launcher of several processes, each of which would train and write on its own."""
-    count = os.environ.get("WORLD_SIZE", "1")
-    if count != "1":
+def _enter(block: contextlib.ExitStack, out: str | Path) -> bool:
+    """Hold the folder until the block ends; give whether it was there."""
+    was_there = Path(out).exists()
+    block.enter_context(locked(out))
+    return was_there
+
+
+def _check_seen(checkpoints: Path) -> None:
+    """Raise `RunError` where processes on other machines do not see the folder that the first one made."""
+    blind = [rank for rank, seen in enumerate(together.gathered(checkpoints.is_dir())) if not seen]
+    if blind:
         raise RunError(
-            f"this is one of {count} processes (WORLD_SIZE)",
-            expected="one process: training in several is not there yet",
-            next_move="run spantune train without torchrun or accelerate launch",
+            f"process {', '.join(map(str, blind))} of {processes.count()} does not see {checkpoints}",
+            expected="an --out on a disk that all machines of this training share",
+            next_move="choose another --out, such as a folder on a network disk",
         )
 
 
@@ -179,15 +196,24 @@ def _shown(task: Task, scores: Any) -> dict[str, float]:
 def _same_as_before(
     checkpoints: Path, config: Config, train: Sequence[Record], held_out: Sequence[Record], *, resume: bool
 ) -> None:
-    """Note what a run was started with; on a resume compare it, because another order of data would train on some twice."""
+    """Note what a run was started with; on a resume compare it, because another order of data would train on some twice.
+
+    Several processes compare theirs with one another too: a machine with other files would teach other things.
+    """
     now = {
         "config": config.model_dump(mode="json"),
         "train": fingerprint_in_order(train),
         "held_out": fingerprint_in_order(held_out),
     }
+    if others := " and ".join(sorted({differing(one, now) for one in together.gathered(now)} - {""})):
+        raise RunError(
+            f"{others} differ between the processes of this training",
+            expected="the same data and settings for each, on every machine",
+            next_move="copy the same files to all machines, or name them on a disk that all share",
+        )
     file = checkpoints / STARTED_WITH
     if not resume:
-        write_text(file, json.dumps(now, indent=2))
+        together.first_does(lambda: write_text(file, json.dumps(now, indent=2)))
         return
     before = read_started(
         file,

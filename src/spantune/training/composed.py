@@ -2,9 +2,11 @@
 
 The subclass overrides a few methods and adds no state of training: mixed precision, accumulation, clipping, checkpoints and
 the tracking integrations work as users of the Trainer know them. A batch is handed over in parts of similar length, each of
-them passed forward and backward on its own: the gradient is that of the whole batch, the memory that of one part.
+them passed forward and backward on its own: the gradient is that of the whole batch, the memory that of one part. Several
+processes draw the same batches, and each of them passes its share.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,10 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate.data_loader import BatchSamplerShard
 from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from spantune import processes
 from spantune.errors import OutputError
 from spantune.features import Windows, collate
 from spantune.features.batches import collate_spans, shuffled_by_length
@@ -102,21 +106,27 @@ class Collator:
     """A data collator: numbers of windows in; under `parts`, the model's inputs and the objective's targets out.
 
     A part holds `size` windows of similar length, the last of a batch perhaps fewer. Its `share` is the share of the batch's
-    windows that it holds. It can be sent to other processes, which prepare batches. `size` may change until they begin.
+    windows that it holds, times the number of processes: gradients are their mean. It can be sent to other processes, which
+    prepare batches. `size` may change until they begin.
     """
 
     windows: Windows
     names: frozenset[str]
     size: int
     objective: Objective
+    rank: int = 0
+    processes: int = 1
 
     def __call__(self, numbers: list[int]) -> dict[str, Any]:
-        """The batch of these windows."""
+        """This process's share of the batch of these windows; one window that counts nothing where there is none for it."""
         indices, bounds = np.asarray(numbers), self.windows.bounds
         lengths = bounds[indices + 1] - bounds[indices]
         indices = indices[np.argsort(-lengths, kind="stable")]
-        parts = (indices[begin : begin + self.size] for begin in range(0, len(indices), self.size))
-        return {"parts": [self._part(part, len(part) / len(indices)) for part in parts]}
+        mine, each = indices[self.rank :: self.processes], self.processes / len(indices)
+        if not len(mine):
+            mine, each = indices[-1:], 0.0
+        parts = (mine[begin : begin + self.size] for begin in range(0, len(mine), self.size))
+        return {"parts": [self._part(part, len(part) * each) for part in parts]}
 
     def _part(self, indices: Integers, share: float) -> dict[str, Any]:
         arrays = collate(self.windows, indices)
@@ -126,8 +136,9 @@ class Collator:
 
 
 def collator(windows: Windows, names: frozenset[str], size: int | None = None) -> Collator:
-    """The collator of these windows; `size` is by default the `part_size` of the longest."""
-    return Collator(windows, names, size or part_size(int(windows.lengths.max(initial=1))), objective_of(windows))
+    """The collator of these windows in this process; `size` is by default the `part_size` of the longest."""
+    usual = part_size(int(windows.lengths.max(initial=1)))
+    return Collator(windows, names, size or usual, objective_of(windows), processes.rank(), processes.count())
 
 
 def part_size(longest: int) -> int:
@@ -141,6 +152,15 @@ def part_size(longest: int) -> int:
     """
     budget = TOKENS_AT_ONCE["cuda" if torch.cuda.is_available() else "cpu"]
     return int(2 ** np.floor(np.log2(max(budget // longest, 1))))
+
+
+def leaves_weights_out(model: Any, collate_parts: Collator) -> bool:
+    """Whether some weight that is open to training has no part in the loss, as those of a pooler that nothing reads."""
+    (part, *_) = collate_parts([int(collate_parts.windows.lengths.argmin())])["parts"]
+    outputs = model(**{name: part[name].to(model.device) for name in collate_parts.names})
+    losses = collate_parts.objective.losses(outputs, {name: one.to(model.device) for name, one in part["targets"].items()})
+    open_ = [one for one in model.parameters() if one.requires_grad]
+    return any(one is None for one in torch.autograd.grad(losses.sum(), open_, allow_unused=True))
 
 
 class ComposedTrainer(AtomicCheckpoints):
@@ -173,12 +193,16 @@ class ComposedTrainer(AtomicCheckpoints):
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
         """The Trainer's own step for each part of the batch; the gradients add up, and so do the losses.
 
-        Raises `NotFiniteError` before the optimiser takes such a step.
+        Several processes exchange gradients with the last part. Raises `NotFiniteError` in all of them before the optimiser
+        takes such a step.
         """
-        steps = [super(ComposedTrainer, self).training_step(model, part, num_items_in_batch) for part in inputs["parts"]]
-        loss = torch.stack(steps).sum()
-        if not torch.isfinite(loss):
-            raise NotFiniteError(f"the loss is {loss.item()} at step {self.state.global_step + 1} of {self.state.max_steps}")
+        *others, last = inputs["parts"]
+        with self.accelerator.no_sync(model) if others else contextlib.nullcontext():
+            steps = [super(ComposedTrainer, self).training_step(model, part, num_items_in_batch) for part in others]
+        loss = torch.stack([*steps, super().training_step(model, last, num_items_in_batch)]).sum()
+        whole = self.accelerator.gather(loss.reshape(1)).mean()  # each is its part times the number of processes
+        if not torch.isfinite(whole):
+            raise NotFiniteError(f"the loss is {whole.item()} at step {self.state.global_step + 1} of {self.state.max_steps}")
         return loss
 
     def _get_grad_norm(self, *arguments: Any, **named: Any) -> Any:
@@ -224,6 +248,14 @@ class ComposedTrainer(AtomicCheckpoints):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def get_train_dataloader(self) -> Any:
+        """The Trainer's own, undivided: Accelerate deals whole batches out, and trains on some windows twice to fill them."""
+        loader = super().get_train_dataloader()
+        shard = getattr(loader, "batch_sampler", None)
+        if isinstance(shard, BatchSamplerShard):
+            shard.num_processes, shard.process_index, shard.even_batches = 1, 0, False
+        return loader
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return LengthOrder(self.windows.lengths, self.args.train_batch_size, self.args.seed)

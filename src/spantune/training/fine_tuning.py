@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback, TrainingArguments
 
+from spantune import processes
 from spantune.config import TrainingConfig
 from spantune.errors import ConfigError, EmptyDataError, RunError, TrainingError
 from spantune.features import Windows, select_windows
@@ -22,13 +23,14 @@ from spantune.models.memory import kept_memory
 from spantune.models.methods import METHODS, prepare
 from spantune.models.quiet import quiet
 from spantune.training.checkpoints import newest_checkpoint, told
-from spantune.training.composed import ComposedTrainer, WindowNumbers, collator
+from spantune.training.composed import ComposedTrainer, WindowNumbers, collator, leaves_weights_out
 from spantune.training.defaults import Choice, resolve_training
 from spantune.training.dropout import fast_dropout
 from spantune.training.history import History
 from spantune.training.needs import Fitting
 from spantune.training.rates import BeforeEpochs, TowardsStart
 from spantune.training.stopping import NotFiniteError, Stopping, answering_signals
+from spantune.training.together import first_does, gathered, telling_of_the_lost
 from spantune.training.trace import TraceCallback
 from spantune.wording import first_line
 
@@ -91,6 +93,9 @@ def fine_tune(
 
     With `checkpoints`, Ctrl-C and SIGTERM end the training after the step that runs, once that is saved.
 
+    Under torchrun or accelerate launch each process calls this with the same windows and a `checkpoints` folder that all of
+    them see. They pass a share of each batch each, so that `batch_size` is that of all together; the first one writes.
+
     Raises `EmptyDataError` when no window is left to train on, `WindowError` when windows are longer than the model's
     positions, `ConfigError` for an integration that is not there, `RunError` when `resume` finds no usable checkpoint,
     `OutputError` when a checkpoint cannot be written, `StoppedError` after a signal, `TrainingError` when the loss is no number
@@ -116,11 +121,14 @@ def fine_tune(
         arguments = _arguments(config, folder, len(chosen), bool(evaluate), headline if choosing else None, bool(checkpoints))
         if found is not None and (stopped_after := _stopped_after(found, config.early_stopping)):
             arguments.num_train_epochs = stopped_after
+        collate = collator(chosen, input_names(model))
+        if processes.count() > 1:  # looking for weights without a gradient takes time in each step, and a missed one ends it
+            arguments.ddp_find_unused_parameters = config.method == "unfreeze" or leaves_weights_out(model, collate)
         with _integrations(config.report_to):
             trainer = ComposedTrainer(
                 model=model,
                 args=arguments,
-                data_collator=collator(chosen, input_names(model)),
+                data_collator=collate,
                 train_dataset=WindowNumbers(len(chosen)),
                 eval_dataset=WindowNumbers(0) if evaluate else None,  # the Trainer asks for one; `evaluate` has its own
                 windows=chosen,
@@ -128,11 +136,13 @@ def fine_tune(
                 layer_decay=config.layer_decay,
                 callbacks=[trace, stopping, fitting, BeforeEpochs(prepared.at_epoch), *pulls, *patience],
             )
+        if processes.rank():  # dropout of its own; a resume takes up what each had
+            torch.manual_seed(config.seed + processes.rank())
         fitting.trainer = trainer
         trainer.remove_callback(ProgressCallback)
         trainer.remove_callback(PrinterCallback)
         listening = answering_signals(stopping) if checkpoints else contextlib.nullcontext()
-        with warnings.catch_warnings(), quiet(), fast_dropout(model), kept_memory(), listening:
+        with warnings.catch_warnings(), quiet(), fast_dropout(model), kept_memory(), listening, telling_of_the_lost():
             warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
             try:
                 trainer.train(resume_from_checkpoint=str(found) if found else None)
@@ -208,7 +218,7 @@ def _arguments(
     assert config.epochs is not None and config.learning_rate is not None  # resolve_training filled them in
     assert config.batch_size is not None
     steps = math.ceil(math.ceil(windows / config.batch_size) / config.gradient_accumulation) * config.epochs
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
         learning_rate=config.learning_rate,
@@ -236,6 +246,9 @@ def _arguments(
         dataloader_num_workers=config.workers,
         disable_tqdm=True,
     )
+    if arguments.n_gpu > 1:  # one process uses one; nn.DataParallel would multiply the batch, and is slower than torchrun
+        arguments._n_gpu = 1
+    return arguments
 
 
 def _early_stopping(config: TrainingConfig, measured: bool) -> list[Any]:
@@ -275,8 +288,10 @@ def _folder(checkpoints: Path | None) -> Iterator[Path]:
     if checkpoints is not None:
         yield checkpoints
         return
-    with tempfile.TemporaryDirectory(prefix="spantune-") as temporary:
+    with contextlib.ExitStack() as block:
+        temporary = first_does(lambda: block.enter_context(tempfile.TemporaryDirectory(prefix="spantune-")))
         yield Path(temporary)
+        gathered(None)  # nobody reads it any more
 
 
 def _to_resume(folder: Path, say: Callable[[str], None] | None) -> Path:

@@ -59,7 +59,7 @@ class Fitting(TrainerCallback):
         """Measure and choose."""
         collator = self.trainer.data_collator
         self.needs = needs_of(self.trainer, now["model"])
-        self.usual = min(collator.size, args.per_device_train_batch_size)
+        self.usual = min(collator.size, -(-args.per_device_train_batch_size // collator.processes))
         collator.size = self.needs.fitting(self.usual)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:

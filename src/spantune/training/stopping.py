@@ -13,6 +13,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from spantune.errors import StoppedError
+from spantune.training.together import gathered
 from spantune.training.trace import ends_an_epoch
 
 ASKING = (signal.SIGINT, signal.SIGTERM)
@@ -25,7 +26,8 @@ class NotFiniteError(ArithmeticError):
 class Stopping(TrainerCallback):
     """Saves after the step at which training was asked to stop, and raises `StoppedError` once that is done.
 
-    At the last step of an epoch the epoch is measured first: a run resumed between the two would never measure it.
+    At the last step of an epoch the epoch is measured first: a run resumed between the two would never measure it. Where
+    several processes train, one that is asked stops all of them at the same step.
     """
 
     def __init__(self, say: Callable[[str], None] | None = None) -> None:
@@ -42,7 +44,7 @@ class Stopping(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Ask for a checkpoint."""
-        if self.asked is not None and not ends_an_epoch(args, state):
+        if self._asked_anywhere() is not None and not ends_an_epoch(args, state):
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -51,12 +53,17 @@ class Stopping(TrainerCallback):
 
     def raise_if_asked(self, state: Any) -> None:
         """Raise `StoppedError` where training was asked to stop and its last step is saved."""
-        if self.asked is not None:
+        asked = self._asked_anywhere()
+        if asked is not None:
             raise StoppedError(
-                f"stopped by {self.asked} after step {state.global_step} of {state.max_steps}, which is saved",
+                f"stopped by {asked} after step {state.global_step} of {state.max_steps}, which is saved",
                 expected="training to its end",
                 next_move="the same command with --resume goes on from there",
             )
+
+    def _asked_anywhere(self) -> str | None:
+        """What any of the processes was asked: signals reach them at different steps, and they stop at the same one."""
+        return next((one for one in gathered(self.asked) if one is not None), None)
 
 
 @contextlib.contextmanager

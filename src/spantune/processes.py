@@ -1,0 +1,33 @@
+"""In: what a launcher such as torchrun or accelerate launch set. Out: which of how many processes this is.
+
+Does not know: what they do, how they talk to each other.
+"""
+
+import os
+
+from spantune.errors import RunError
+
+
+def count() -> int:
+    """How many processes do this work together; 1 without a launcher."""
+    return int(os.environ.get("WORLD_SIZE") or 1)
+
+
+def rank() -> int:
+    """Which of them this is, from 0."""
+    return int(os.environ.get("RANK") or 0) if count() > 1 else 0
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes and tells."""
+    return rank() == 0
+
+
+def refuse_several(what: str) -> None:
+    """Raise `RunError` under a launcher of several processes, for what each of them would do again and write over."""
+    if count() > 1:
+        raise RunError(
+            f"{what} is one of {count()} processes (WORLD_SIZE)",
+            expected="one process: only spantune train shares its work among several",
+            next_move=f"run {what} without torchrun or accelerate launch",
+        )
