@@ -49,6 +49,7 @@ DOOR = [
     "load_tokenizer",
     "pipeline",
     "predict_file",
+    "predict_parts",
     "read_examples",
     "save_run",
     "score_answers",

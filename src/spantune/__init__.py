@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from spantune.road import free_folder as free_folder
     from spantune.road import learning_curve as learning_curve
     from spantune.road import predict_file as predict_file
+    from spantune.road import predict_parts as predict_parts
     from spantune.road import split_files as split_files
     from spantune.road import train_run as train_run
     from spantune.road import tune_settings as tune_settings
@@ -110,6 +111,7 @@ _ROOMS = {
         "free_folder",
         "learning_curve",
         "predict_file",
+        "predict_parts",
         "split_files",
         "train_run",
         "tune_settings",

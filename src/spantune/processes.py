@@ -7,6 +7,8 @@ import os
 
 from spantune.errors import RunError
 
+SPREADING = {"ACCELERATE_USE_FSDP": "FSDP", "ACCELERATE_USE_DEEPSPEED": "DeepSpeed"}
+
 
 def count() -> int:
     """How many processes do this work together; 1 without a launcher."""
@@ -21,6 +23,17 @@ def rank() -> int:
 def is_first() -> bool:
     """Whether this is the process that writes and tells."""
     return rank() == 0
+
+
+def refuse_spread() -> None:
+    """Raise `RunError` where a launcher would spread the weights over the processes."""
+    for name, engine in SPREADING.items():
+        if os.environ.get(name, "").lower() in ("1", "true", "yes"):
+            raise RunError(
+                f"this training would run under {engine} ({name})",
+                expected="all weights in each process: they are measured before training, and mixed with the start after it",
+                next_move="run it with torchrun; where 16 bytes a weight are too many, training.method=lora takes less",
+            )
 
 
 def refuse_several(what: str) -> None:

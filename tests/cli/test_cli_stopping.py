@@ -1,10 +1,12 @@
 """A training in a real process, asked to end, gone on with, and not disturbed by another."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,9 @@ def words(tiny_model_folder, data_folder, tmp_path):
     settings = [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
     data = [str(data_folder / "questions.json"), "--eval-data", str(data_folder / "held-out.json")]
     return [sys.executable, "-m", "spantune", "train", *data, "--out", "run", "--model", str(tiny_model_folder), *settings]
+
+
+TORCHRUN = [str(Path(sys.executable).with_name("torchrun")), "--standalone", "--nproc-per-node", "2"]
 
 
 def begun(words, folder):
@@ -61,3 +66,49 @@ def test_a_training_that_is_killed_leaves_no_lock_and_a_checkpoint(words, tmp_pa
     again = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert again.returncode == 2
     assert "add --resume to go on from the last checkpoint" in again.stderr
+
+
+def _in_two(words):
+    """The same training in two processes."""
+    return [*TORCHRUN, *words[1:]]
+
+
+def _workers(process):
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+    return sorted(map(int, children))
+
+
+def test_two_processes_that_are_asked_to_end_save_once_and_one_goes_on(words, tmp_path):
+    process = begun(_in_two(words), tmp_path)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=120)
+    assert said.count("SIGTERM: finishing this step, then saving") == 1
+    assert said.count("which is saved; the same command with --resume goes on from there") == 1
+    assert not (tmp_path / "run" / ".spantune.lock").exists()
+    again = subprocess.run([*words, "--resume"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert again.returncode == 0, again.stderr
+    kept = json.loads((tmp_path / "run" / "history.json").read_text(encoding="utf-8"))
+    assert [one["epoch"] for one in kept["epochs"]] == list(range(1, 61))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_process_that_is_killed_ends_all_and_two_go_on(words, tmp_path, killed):
+    process = begun(_in_two(words), tmp_path)
+    os.kill(_workers(process)[killed], signal.SIGKILL)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert f"[process {1 - killed} of 2] Error: process {1 - killed} of 2 lost the others: " in said
+    again = [*_in_two(words), "--resume"]
+    done = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "spantune.json").is_file()
+
+
+@pytest.mark.parametrize(("name", "engine"), [("ACCELERATE_USE_FSDP", "FSDP"), ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed")])
+def test_an_engine_that_spreads_the_weights_is_refused_before_anything_is_written(words, tmp_path, name, engine):
+    environment = {**os.environ, name: "true"}
+    run = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"Error: this training would run under {engine} ({name})\n  expected: ")
+    assert not (tmp_path / "run").exists()

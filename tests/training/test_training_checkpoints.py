@@ -7,9 +7,13 @@ import shutil
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 import torch
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.utils import FullyShardedDataParallelPlugin
+from accelerate.utils.deepspeed import HfDeepSpeedConfig
 from conftest import quick, same_weights
 from resuming import STEPS, by_weights
 from torch.utils.data import TensorDataset
@@ -19,6 +23,8 @@ from spantune import durable
 from spantune.errors import OutputError, RunError, StoppedError
 from spantune.training import AtomicCheckpoints, fine_tune, newest_checkpoint, remove_unfinished
 from spantune.training.checkpoints import damage
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "several"
 
 
 def test_a_checkpoint_holds_no_pickle_and_all_that_a_resume_needs(saved):
@@ -328,3 +334,24 @@ def test_a_checkpoint_that_is_not_whole_is_not_resumed_from(tmp_path):
     with pytest.raises(RunError, match=r"checkpoint-12 is passed over: trainer_state\.json is missing"):
         line_trainer(tmp_path).train(resume_from_checkpoint=str(tmp_path / "checkpoint-12"))
     line_trainer(tmp_path).train(resume_from_checkpoint=str(tmp_path / "checkpoint-10"))
+
+
+@pytest.mark.parametrize("name", ["fsdp.yaml", "deepspeed.yaml"])
+def test_accelerate_reads_the_settings_that_the_docs_give_for_weights_that_are_spread(name, monkeypatch):
+    """What the docs show is what Accelerate makes of it; DeepSpeed itself needs a GPU."""
+    monkeypatch.chdir(EXAMPLES)
+    read = load_config_from_file(name)
+    assert read.num_processes == 2
+    if name == "fsdp.yaml":
+        keys = {key.removeprefix("fsdp_"): value for key, value in read.fsdp_config.items()}
+        plugin = FullyShardedDataParallelPlugin(
+            fsdp_version=keys["version"],
+            auto_wrap_policy=keys["auto_wrap_policy"],
+            reshard_after_forward=keys["reshard_after_forward"],
+            state_dict_type=keys["state_dict_type"],
+        )
+        assert (plugin.fsdp_version, plugin.state_dict_type.name) == (2, "FULL_STATE_DICT")
+    else:
+        engine = HfDeepSpeedConfig(read.deepspeed_config["deepspeed_config_file"])
+        assert engine.is_zero2()
+        assert not engine.is_offload()

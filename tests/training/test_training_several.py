@@ -194,7 +194,9 @@ def test_all_processes_end_with_the_same_model_and_one_set_of_checkpoints(tokeni
     settings = {"epochs": 3, "early_stopping": 0, "method": method}
     outcomes = several.run(2, trained, tokenizer_folder, str(folder), settings, False, 0, None)
     _alike(outcomes)
-    assert sorted(path.name for path in folder.iterdir()) == sorted({f"checkpoint-{min(3 * outcomes[0][1], 6)}", "checkpoint-9"})
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        {f"checkpoint-{min(3 * outcomes[0][1], 6)}", "checkpoint-9"}
+    )
     assert newest_checkpoint(folder).passed_over == ()
 
 

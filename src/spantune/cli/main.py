@@ -93,8 +93,9 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
-    except StoppedError as stopped:
-        typer.echo(f"{stopped.found}; {stopped.next_move}", err=True)
+    except StoppedError as stopped:  # which all processes of a training hear of
+        if processes.is_first():
+            typer.echo(f"{stopped.found}; {stopped.next_move}", err=True)
         sys.exit(INTERRUPTED)
     except SpantuneError as error:
         of = f"[process {processes.rank()} of {processes.count()}] " if processes.count() > 1 else ""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from spantune.cli.terminal import console_for
-from spantune.wording import visible
+from spantune.wording import counted, visible
 
 if TYPE_CHECKING:
     from spantune.data import FileAccount, LeakPair, Report
     from spantune.inference import Trace
-    from spantune.road import Asked, Checked, Curve, Folded, Sides, Trained, Tuned
+    from spantune.road import Asked, Bulk, Checked, Curve, Folded, Sides, Trained, Tuned
 
 TRIALS_SHOWN = 10
 PAIRS_SHOWN = 2  # of each kind
@@ -135,6 +135,17 @@ def trained(made: "Trained", *, next_move: bool = True) -> None:
         verdict(made.facts.judged["verdict"])
     if next_move:
         line(f'The run is in {made.folder}. Next: spantune ask {made.folder} "…"' + _context_hint(made.facts.task))
+
+
+def bulk(made: "Bulk") -> None:
+    """What was written, and what the rows with a label score."""
+    from spantune.training.history import score_name
+
+    there = f", {made.found:,} of them were there" if made.found else ""
+    line(f"{made.rows - made.unanswered:,} predictions in {made.out} ({counted(made.parts, 'part')}{there})")
+    for name, mean in made.scores.items():
+        within = "" if mean.interval is None else f" ({100 * mean.interval.low:.1f} to {100 * mean.interval.high:.1f})"
+        line(f"  {score_name(name)} {100 * mean.value:.1f}{within} on {mean.count:,} rows with a label")
 
 
 def curve(made: "Curve") -> None:

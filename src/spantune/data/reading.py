@@ -174,10 +174,14 @@ def open_examples(sources: Sequence[str | Path], read_as: ReadAs | None = None) 
 
 def _opened(source: str, read_as: ReadAs, *, several: bool) -> Stream:
     raw = open_hub(source) if source.startswith(PREFIX) else open_rows(source, read_as.encoding)
+    return records_of(raw, Origin(source, f"{source}:" if several else ""), read_as)
+
+
+def records_of(raw: RawFile, origin: Origin, read_as: ReadAs) -> Stream:
+    """The records in the rows of a file that is open. Raises as `open_examples` does."""
     head, rows = _peeked(raw.rows)
     shape = _shape_of(raw, head, read_as)
-    origin = Origin(source, f"{source}:" if several else "")
-    return Stream(source, raw.format, shape.name, shape.task, _converted(rows, shape.convert, origin))
+    return Stream(origin.file, raw.format, shape.name, shape.task, _converted(rows, shape.convert, origin))
 
 
 def _peeked(rows: Iterator[Row | Problem]) -> tuple[list[Row | Problem], Iterator[Row | Problem]]:

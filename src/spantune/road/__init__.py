@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from spantune.road.asking import worth_asking as worth_asking
     from spantune.road.augmenting import AugmentedFile as AugmentedFile
     from spantune.road.augmenting import augment_file as augment_file
+    from spantune.road.bulk.predicting import Bulk as Bulk
+    from spantune.road.bulk.predicting import predict_parts as predict_parts
     from spantune.road.checking import Checked as Checked
     from spantune.road.checking import check_data as check_data
     from spantune.road.comparing import Calibrated as Calibrated
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 _PARTS = {
     "asking": ("Asked", "ask_run", "free_folder", "worth_asking"),
     "augmenting": ("AugmentedFile", "augment_file"),
+    "bulk.predicting": ("Bulk", "predict_parts"),
     "checking": ("Checked", "check_data"),
     "comparing": ("Calibrated", "calibrate_run", "compare_systems"),
     "converting": ("Converted", "convert_files"),

@@ -61,7 +61,7 @@ def predict_file(
     with working(watch, "loading the model"):
         predictor = opened(task, run, backend, always_answer=always_answer)
     started_with = {
-        "run": _identity(run),
+        "run": identity_of(run),
         "records": fingerprint_in_order(records),
         "settings": [always_answer, top, backend],
     }
@@ -77,7 +77,7 @@ def predict_file(
     return write_growing(out, started_with, [str(record.id) for record in records], lines_from, watch.note)
 
 
-def _identity(run: str | Path) -> dict[str, str]:
+def identity_of(run: str | Path) -> dict[str, str]:
     """The version, and the hashes of what a run answers with: its settings and weights, and those of the model below it."""
     folder, found = run_folder(run), {"version": version("spantune")}
     homes = {folder}

@@ -73,6 +73,7 @@ def train_run(
 
     Under torchrun or accelerate launch each process calls this; the first one writes and tells its `watch`, the others do not.
     """
+    processes.refuse_spread()
     together.join()
     given_config = config or Config()
     watch = watch if watch is not None and processes.is_first() else Silent()

@@ -24,9 +24,9 @@ class RawFile:
     rows: Iterator[Row | Problem]
 
 
-def numbered(rows: Iterable[dict[str, Any]]) -> Iterator[Row | Problem]:
-    """Rows of a typed table, counted from 1, with NaN as null, and dates and decimals as texts."""
-    for number, row in enumerate(rows, start=1):
+def numbered(rows: Iterable[dict[str, Any]], first: int = 1) -> Iterator[Row | Problem]:
+    """Rows of a typed table, counted from `first`, with NaN as null, and dates and decimals as texts."""
+    for number, row in enumerate(rows, start=first):
         yield Row(f"row {number}", {str(name): plain(value) for name, value in row.items()})
 
 

@@ -1,0 +1,115 @@
+"""In: parts and how they are to be answered. Out: what became of each, as they come. Does not know: records, scores.
+
+Ray Data holds a pool of actors, each with the model loaded once; it starts one anew where it died, on another machine where
+that one is gone, and hands its parts out again.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from spantune.data.parts import Part
+from spantune.errors import ConfigError, MissingExtraError, RunError
+from spantune.road.bulk.working import Finished, Work, Worker
+from spantune.wording import first_line
+
+RAY = "ray"
+MOST_BLOCKS = 4096  # Ray keeps books of each
+SMALLEST_STORE = 100_000_000  # bytes: numbers of parts pass through it, and nothing else
+PART = tuple(field.name for field in fields(Part))
+
+
+class Actor:
+    """A `Worker` as Ray Data calls it: rows in, rows out."""
+
+    def __init__(self, work: Work) -> None:
+        self.worker = Worker(work)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Answer the part of this row."""
+        finished = self.worker(Part(**{name: row[name] for name in PART}))
+        error = (
+            None if finished.error is None else [getattr(finished.error, name) for name in ("found", "expected", "next_move")]
+        )
+        return {"part": finished.part, "rows": finished.rows, "unanswered": finished.unanswered, "error": error}
+
+
+def answered_by_ray(parts: Sequence[Part], work: Work, workers: int | None) -> Iterator[Finished]:
+    """What became of each part, in the order in which they are done.
+
+    `RAY_ADDRESS` names a cluster; without it Ray is started on this machine, for this call. Raises `MissingExtraError` without
+    Ray, `ConfigError` for more workers than it has processors or GPUs for, `RunError` where Ray gives up, and the
+    error of a part that cannot be answered.
+    """
+    ray = _ray()
+    ours = not ray.is_initialized()
+    if ours:
+        _start(ray)
+    try:
+        yield from _answered(ray, parts, work, workers)
+    except ray.exceptions.RayError as error:
+        raise RunError(
+            f"Ray gave up: {first_line(error)}",
+            expected="workers that last as long as a part does",
+            next_move="see Ray's own logs; the same command goes on with the parts that are missing",
+        ) from error
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _answered(ray: Any, parts: Sequence[Part], work: Work, workers: int | None) -> Iterator[Finished]:
+    has = ray.cluster_resources()
+    gpus, processors = int(has.get("GPU", 0)), int(has.get("CPU", 1))
+    most = gpus or processors
+    count = min(workers or (gpus or max(1, processors // 2)), max(1, len(parts)))
+    if count > most:
+        raise ConfigError(
+            f"--workers {count} where Ray has {gpus} GPUs and {processors} processors",
+            expected=f"1 to {most} workers",
+            next_move="leave --workers away, or give Ray more machines",
+        )
+    each = max(1, processors // count)
+    data = ray.data.from_items([asdict(part) for part in parts], override_num_blocks=min(len(parts), MOST_BLOCKS))
+    answered = data.map(
+        Actor,
+        fn_constructor_args=(replace(work, threads=None if gpus else each),),
+        compute=ray.data.ActorPoolStrategy(size=count),
+        num_cpus=0 if gpus else each,
+        num_gpus=1 if gpus else 0,
+    )
+    for row in answered.iter_rows():
+        if row["error"] is not None:
+            found, expected, next_move = map(str, row["error"])
+            raise RunError(found, expected=expected, next_move=next_move)
+        yield Finished(int(row["part"]), int(row["rows"]), int(row["unanswered"]))
+
+
+def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would tell its makers
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of what restarts need while they have it
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise MissingExtraError(
+            "--engine ray takes Ray, which is not installed",
+            expected="the extra 'ray'",
+            next_move="pip install 'spantune[ray]'",
+        ) from None
+    return ray
+
+
+def _start(ray: Any) -> None:
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(**quiet)
+    else:
+        here = {"include_dashboard": False, "object_store_memory": SMALLEST_STORE, "_node_ip_address": "127.0.0.1"}
+        ray.init(address="local", **here, **quiet)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
