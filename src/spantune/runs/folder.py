@@ -11,6 +11,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from spantune import durable
 from spantune.config import Config
 from spantune.data import Record, fingerprint, sketch
 from spantune.errors import OutputError, RunError
@@ -99,11 +100,13 @@ def save_run(
             _readable_alike(staging)
             if verify is not None:
                 verify(staging)
+            durable.sync_tree(staging)
             names = sorted(path.name for path in staging.iterdir())
             if (folder / CHECKPOINTS).is_dir():  # a kill while they are moved in must not bar the way to --resume
-                (folder / CHECKPOINTS / MOVING_IN).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+                durable.write(folder / CHECKPOINTS / MOVING_IN, "".join(f"{name}\n" for name in names).encode())
+                durable.sync(folder / CHECKPOINTS)
             for path in sorted(staging.iterdir(), key=lambda path: path.name == FACTS):
-                path.replace(folder / path.name)
+                durable.replace(path, folder / path.name)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     with contextlib.suppress(OSError):
