@@ -4,10 +4,12 @@ Ray Data holds a pool of actors, each with the model loaded once; it starts one 
 that one is gone, and hands its parts out again.
 """
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import Any
 
 from spantune.data.parts import Part
@@ -108,8 +110,22 @@ def _start(ray: Any) -> None:
         ray.init(**quiet)
     else:
         here = {"include_dashboard": False, "object_store_memory": SMALLEST_STORE, "_node_ip_address": "127.0.0.1"}
-        ray.init(address="local", **here, **quiet)
+        with _no_standard_error():
+            ray.init(address="local", **here, **quiet)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+
+
+@contextlib.contextmanager
+def _no_standard_error() -> Iterator[None]:
+    """What Ray's native part says of its own settings, whatever level it is told, is for nobody; errors are raised."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
