@@ -4,6 +4,7 @@
 # make install  .venv with everything that the others need
 # make nightly  the longer checks as well
 # make reader   the embedded reader anew, from public data: about an hour and a half on 2 cores
+# make coverage the tests again, with the lines and branches that they take
 # make audit    known holes in the pinned dependencies (asks pypi.org), and build/sbom.json: what is installed, with licences
 # make bench    the figures that the README quotes
 
@@ -11,7 +12,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install demo test check nightly audit reader bench bench-data clean
+.PHONY: install demo test check nightly coverage audit reader bench bench-data clean
 
 install: $(STAMP)
 
@@ -34,6 +35,9 @@ check: install
 
 nightly: install
 	$(BIN)/python -m pytest --numprocesses 2
+
+coverage: install
+	$(BIN)/python -m pytest --numprocesses 2 -m "not nightly" --cov --cov-report term:skip-covered --cov-report html:build/coverage
 
 audit: install
 	$(PYTHON) -m venv build/audit

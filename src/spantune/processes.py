@@ -7,17 +7,18 @@ import os
 
 from spantune.errors import RunError
 
+LAUNCHED = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR")
 SPREADING = {"ACCELERATE_USE_FSDP": "FSDP", "ACCELERATE_USE_DEEPSPEED": "DeepSpeed"}
 
 
 def count() -> int:
-    """How many processes do this work together; 1 without a launcher."""
-    return int(os.environ.get("WORLD_SIZE") or 1)
+    """How many processes do this work together; 1 without a launcher, whatever a cluster's scheduler sets besides."""
+    return int(os.environ["WORLD_SIZE"]) if all(os.environ.get(name) for name in LAUNCHED) else 1
 
 
 def rank() -> int:
     """Which of them this is, from 0."""
-    return int(os.environ.get("RANK") or 0) if count() > 1 else 0
+    return int(os.environ["RANK"]) if count() > 1 else 0
 
 
 def is_first() -> bool:

@@ -1,8 +1,12 @@
 """Files of a line for each id, gone on with after an interruption."""
 
 import json
+import random
+import signal
+import time
 
 import pytest
+import several
 
 from spantune.data import growing
 from spantune.data.growing import write_growing
@@ -131,3 +135,40 @@ def test_a_path_that_is_no_file_is_told(tmp_path):
     for wrong in (tmp_path, tmp_path / "missing" / "a.jsonl"):
         with pytest.raises(OutputError):
             write_growing(wrong, NOTE, IDS, lines_from, print)
+
+
+def grow(out, count):
+    """Write so many lines, in a process that may be killed."""
+    ids = [str(number) for number in range(count)]
+    write_growing(out, NOTE, ids, lambda begun: (f'{{"id": "{one}"}}' for one in ids[begun:]), lambda text: None)
+
+
+def _killed_again_and_again(out, count, seed):
+    draw, kills, until = random.Random(seed), 0, time.monotonic() + several.PATIENCE
+    partial = out.with_name("a.jsonl.partial")
+    while time.monotonic() < until:
+        child = several.SERVER.Process(target=grow, args=(str(out), count))
+        before = partial.stat().st_size if partial.exists() else 0
+        child.start()
+        while child.is_alive() and not (partial.exists() and partial.stat().st_size > before + draw.randrange(4 * count)):
+            time.sleep(0.001)
+        child.kill()
+        child.join()
+        kills += child.exitcode == -signal.SIGKILL
+        if child.exitcode == 0:
+            break
+    with out.open(encoding="utf-8") as lines:
+        assert all(json.loads(line) == {"id": str(number)} for number, line in enumerate(lines))
+    assert out.stat().st_size == sum(len(f'{{"id": "{number}"}}\n') for number in range(count))
+    assert [one.name for one in out.parent.iterdir() if not one.name.endswith(".lock")] == ["a.jsonl"]
+    return kills
+
+
+def test_a_process_that_is_killed_again_and_again_writes_each_line_once(out):
+    assert _killed_again_and_again(out, 100_000, seed=1) >= 2
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(3))
+def test_a_million_lines_come_through_kills_each_once(out, seed):
+    assert _killed_again_and_again(out, 1_000_000, seed) >= 2

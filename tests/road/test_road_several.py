@@ -101,7 +101,7 @@ def test_processes_that_read_other_data_are_refused(tmp_path, tiny_model_folder,
 def test_commands_that_do_not_share_their_work_say_so_under_a_launcher(command):
     run = subprocess.run(
         [sys.executable, "-m", "spantune", command, "embedded", "data.json"],
-        env={**os.environ, "WORLD_SIZE": "2", "RANK": "1"},
+        env={**os.environ, "WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1"},
         capture_output=True,
         text=True,
         check=False,
