@@ -1,6 +1,7 @@
 """Splitting: whole documents, no context on two sides, the same for any order of the rows."""
 
 import random
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -88,6 +89,19 @@ def test_a_large_document_does_not_fill_the_held_out_side():
     rows = questions(documents=8, contexts=1) + [Example(f"big{n}", f"{n}?", "Big.", (), "big") for n in range(100)]
     for seed in range(10):
         assert "big" not in {record.document for record in split(rows, seed=seed).held_out}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_document_is_nearly_all_of_what_is_held_out_where_others_can_be(seed):
+    """Previously a tenth of COVID-QA was one article of 113 questions and four of 25 together."""
+    sizes = [113, *[5 + number % 40 for number in range(60)]]
+    rows = [
+        Example(f"{at}-{n}", f"{at} {n}?", f"Text {at}.", (), f"d{at}") for at, size in enumerate(sizes) for n in range(size)
+    ]
+    held_out = split(rows, held_out=0.1, seed=seed, by="document").held_out
+    largest = max(Counter(one.document for one in held_out).values())
+    assert largest <= 2 / 3 * len(held_out)
+    assert abs(len(held_out) - 0.1 * len(rows)) <= 5
 
 
 def test_each_label_is_on_both_sides():

@@ -221,6 +221,12 @@ def test_of_one_context_nothing_is_known_about_others():
     assert "12 questions about one context alone" in one.sentence
 
 
+def test_groups_of_which_one_has_nearly_all_questions_are_not_called_one_context():
+    """Previously 138 questions in five documents, 113 of them in one, were said to be about one context alone."""
+    one = remark(evidence(half=None, count=138, groups=5, grouped_by="by document"), "too few")
+    assert "138 questions in 5 groups (by document), most of them in one of these, so that next to nothing" in one.sentence
+
+
 # -- the whole
 
 

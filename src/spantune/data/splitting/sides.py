@@ -17,6 +17,8 @@ from spantune.data.splitting.groups import Group, groups_of, total_of
 from spantune.errors import ConfigError, DataError
 from spantune.wording import counted
 
+MOST = 2 / 3  # of a side: the share of it that one group should not have
+
 
 @dataclass(frozen=True)
 class Split:
@@ -136,12 +138,16 @@ def _chosen(groups: Sequence[Group], shares: Mapping[str, float]) -> dict[str, l
 
 
 def _drawn(groups: Sequence[Group], wanted: Mapping[str, float]) -> list[Group]:
-    """The groups to set apart, in seeded order: each one that brings the counts nearer, at least one, never all."""
+    """The groups to set apart, in seeded order: each one that brings the counts nearer, at least one, never all.
+
+    A group that would be most of the side comes last: scores on it would say little about other groups.
+    """
     if len(groups) < 2:
         return []
     drawn: list[Group] = []
     counts: Counter[str] = Counter()
-    for group in groups:
+    most = MOST * sum(wanted.values())
+    for group in sorted(groups, key=lambda group: len(group.members) > most):
         nearer = sum(
             abs(counts[name] + size - wanted[name]) - abs(counts[name] - wanted[name]) for name, size in group.classes.items()
         )

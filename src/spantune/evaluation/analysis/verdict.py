@@ -185,9 +185,13 @@ def _forgetting(evidence: Evidence) -> Iterator[Remark]:
 def _too_few(evidence: Evidence) -> Iterator[Remark]:
     f1 = evidence.f1
     if f1.interval is None:
+        few = (
+            f"in {evidence.groups} groups ({evidence.grouped_by}), most of them in one of these, so that next to nothing"
+            if evidence.groups > 1
+            else "about one context alone, so that nothing"
+        )
         sentence = (
-            f"too few to tell: {counted(f1.count, 'question')} about one context alone, so that nothing is known about "
-            "others. Add questions about other documents"
+            f"too few to tell: {counted(f1.count, 'question')} {few} is known about others. Add questions about other documents"
         )
         yield Remark("too few", True, sentence)
         return
