@@ -101,7 +101,7 @@ def test_no_document_is_nearly_all_of_what_is_held_out_where_others_can_be(seed)
     held_out = split(rows, held_out=0.1, seed=seed, by="document").held_out
     largest = max(Counter(one.document for one in held_out).values())
     assert largest <= 2 / 3 * len(held_out)
-    assert abs(len(held_out) - 0.1 * len(rows)) <= 5
+    assert abs(len(held_out) - 0.1 * len(rows)) <= 22  # half of the largest of the others
 
 
 def test_each_label_is_on_both_sides():
