@@ -8,6 +8,7 @@ import os
 from spantune.errors import RunError
 
 LAUNCHED = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR")
+SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")  # which Accelerate looks at
 SPREADING = {"ACCELERATE_USE_FSDP": "FSDP", "ACCELERATE_USE_DEEPSPEED": "DeepSpeed"}
 
 
@@ -21,13 +22,26 @@ def rank() -> int:
     return int(os.environ["RANK"]) if count() > 1 else 0
 
 
+def on_this_machine() -> int:
+    """How many of them share this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE") or 1) if count() > 1 else 1
+
+
 def is_first() -> bool:
     """Whether this is the process that writes and tells."""
     return rank() == 0
 
 
-def refuse_spread() -> None:
-    """Raise `RunError` where a launcher would spread the weights over the processes."""
+def check_launcher() -> None:
+    """Raise `RunError` where a launcher set half of what it takes, or would spread the weights over the processes."""
+    missing = [name for name in LAUNCHED if not os.environ.get(name)]
+    for size in SIZES:
+        if missing and os.environ.get(size, "1") != "1":
+            raise RunError(
+                f"{size} = {os.environ[size]} without {', '.join(missing)}",
+                expected="all that torchrun sets for a process, or none of it",
+                next_move=f"run it with torchrun, or unset {size}",
+            )
     for name, engine in SPREADING.items():
         if os.environ.get(name, "").lower() in ("1", "true", "yes"):
             raise RunError(

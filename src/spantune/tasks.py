@@ -20,7 +20,7 @@ from spantune.features.batches import collate_spans
 from spantune.features.scores import WindowScores
 from spantune.inference import Answer, Prediction, ReaderSettings
 from spantune.inference.backends import AUTO, TORCH, open_with, require_torch
-from spantune.training.together import merged, my_share
+from spantune.training.together import gathered, merged, my_share
 
 if TYPE_CHECKING:
     from spantune.inference import Classifier, Reader
@@ -127,7 +127,7 @@ def _measure_answers(reader: "Reader", windows: Windows, records: Sequence[Any],
             hit = span_accuracy(start, end, spans, candidates).sum(dtype=torch.float64).item()
         return lost, hit, list(zip(windows.example[batch.indices].tolist(), reader.decode(windows, batch), strict=True))
 
-    for lost, hit, decoded in merged(map(of, score_windows(reader.model, windows, tick, my_share()))):
+    for lost, hit, decoded in merged(map(of, score_windows(reader.model, windows, tick, my_share(), _at_once(reader.model)))):
         loss, hits = loss + lost, hits + hit
         for example, scores in decoded:
             open_.setdefault(example, []).append(scores)
@@ -142,6 +142,13 @@ def _measure_answers(reader: "Reader", windows: Windows, records: Sequence[Any],
     )
     threshold = threshold_for(reader, records, answers) if reader.settings.may_abstain else 0.0
     return Measured(held, scored, tuple(answers), threshold)
+
+
+def _at_once(model: Any) -> int:
+    """Padded tokens in a batch, the same for all processes: with batches of their own, their shares would not make a whole."""
+    from spantune.models.forward import tokens_at_once
+
+    return min(gathered(tokens_at_once(model)))
 
 
 def _pool_answers(reader: "Reader", records: Sequence[Any], parts: Sequence[Measured]) -> Measured:
@@ -277,7 +284,7 @@ def _measure_labels(
 
     assert windows.targets is not None  # encoded with the model's classes
     logits = np.zeros((len(windows), len(classifier.labels)), dtype=np.float32)
-    for batch in merged(score_texts(classifier.model, windows, tick, my_share())):
+    for batch in merged(score_texts(classifier.model, windows, tick, my_share(), _at_once(classifier.model))):
         logits[batch.indices] = batch.logits
     predictions = tuple(classifier.choose(record.id, row) for record, row in zip(records, logits, strict=True))
     scores = score_labels(records, predictions)

@@ -49,7 +49,9 @@ def test_every_way_to_call_asks_the_same(ask):
     assert isinstance(wanted, dict) and PARIS[wanted["start"] : wanted["end"]] == wanted["answer"]
     assert ask(row) == ask([row]) == ask("Where?", PARIS) == ask(data=row) == wanted
     assert ask(SimpleNamespace(question_text="Where?", context_text=PARIS)) == wanted
-    assert ask(question=["Where?", "Where?"], context=PARIS) == ask(row, row) == [wanted, wanted]
+    for two in (ask(question=["Where?", "Where?"], context=PARIS), ask(row, row)):  # a batch of two rounds otherwise
+        assert places(two) == places([wanted, wanted])
+        assert scores(two) == pytest.approx(scores([wanted, wanted]), rel=1e-5)
     assert ask(question=["Where?"], context=[PARIS]) == wanted
     assert ask([]) == []
 

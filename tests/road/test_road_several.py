@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from test_road_training import Listener
 
 from spantune.config import with_settings
 from spantune.data import write_examples
-from spantune.errors import OutputError, RunError
+from spantune.errors import OutputError, RunError, TrainingError
 from spantune.road import evaluate_run, train_run
 
 
@@ -82,6 +84,39 @@ def test_a_folder_that_cannot_be_made_is_told_by_all(tmp_path, data_folder, tiny
     out = tmp_path / "file" / "run"
     outcome = several.finish(*several.start(2, trained, data_folder / "questions.json", None, out, str(tiny_model_folder), {}))
     assert all(isinstance(error, OutputError) for _, error in outcome), outcome
+
+
+def _ends_before_the_others_hear(data, held_out, out, model_folder, settings):
+    """The first process saves the run; the other one is gone by then."""
+    from spantune.road import training as road
+
+    save_run = road.save_run
+
+    def saving(*given, **named):
+        time.sleep(3)
+        return save_run(*given, **named)
+
+    road.save_run = saving
+    first_does = road.together.first_does
+
+    def leaving(action):
+        if os.environ["RANK"] == "1" and (Path(out) / "checkpoints").exists() and "save_run" in action.__code__.co_names:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return first_does(action)
+
+    road.together.first_does = leaving
+    return trained(data, held_out, out, model_folder, settings)
+
+
+def test_a_saved_run_stays_where_another_process_ends_meanwhile(tmp_path, data_folder, tiny_model_folder):
+    """Previously what the first process had just saved was removed, with its checkpoints."""
+    out = tmp_path / "run"
+    words = (data_folder / "questions.json", data_folder / "held-out.json", out, str(tiny_model_folder), {})
+    children, results = several.start(2, _ends_before_the_others_hear, *words)
+    (_, error), _ = several.finish(children, results, expected=1)
+    assert isinstance(error, TrainingError)
+    assert children[1].exitcode == -signal.SIGKILL
+    assert evaluate_run(out, [data_folder / "held-out.json"]).scores.count == 12
 
 
 def test_processes_that_read_other_data_are_refused(tmp_path, tiny_model_folder, data_folder):

@@ -405,9 +405,10 @@ def test_a_run_whose_head_is_lost_on_the_way_fails_and_leaves_nothing(data_folde
     assert not (tmp_path / "run" / "spantune.json").exists()
 
 
-def test_one_of_several_processes_is_refused_before_it_writes(data_folder, config, tmp_path, monkeypatch):
+@pytest.mark.parametrize("size", ["WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"])
+def test_half_of_what_a_launcher_sets_is_refused_before_anything_is_written(size, data_folder, config, tmp_path, monkeypatch):
     """Previously each process of torchrun claimed the folder, and the slower one lost its checkpoints."""
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(RunError, match="one of 2 processes"):
+    monkeypatch.setenv(size, "2")
+    with pytest.raises(RunError, match=rf"{size} = 2 without .*RANK, LOCAL_RANK, MASTER_ADDR"):
         train_run([data_folder / "questions.json"], tmp_path / "run", config)
     assert not (tmp_path / "run").exists()

@@ -276,3 +276,12 @@ def test_a_model_trained_in_bf16_answers_in_fp32_afterwards(tiny_reader_model, w
         in_memory, reloaded = result.model(**batch), saved.eval()(**batch)
     assert in_memory.start_logits.dtype == torch.float32
     assert torch.equal(in_memory.start_logits, reloaded.start_logits)
+
+
+def test_the_precision_is_ours_whatever_accelerate_was_configured_with(new_model, windows, monkeypatch):
+    """Previously `accelerate launch` overruled training.precision=fp32, and the run said fp32 all the same."""
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    seen, model = [], new_model()
+    model.qa_outputs.register_forward_hook(lambda module, given, gave: seen.append(gave.dtype))
+    fine_tune(model, windows, quick(epochs=1))
+    assert set(seen) == {torch.float32}

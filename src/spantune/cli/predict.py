@@ -1,6 +1,5 @@
 """`spantune predict`: many questions, one file of answers."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +16,7 @@ HERE, RAY = "here", "ray"
 def command(
     run: options.Run,
     data: Annotated[str, typer.Argument(metavar="FILE", help="Questions with contexts, or texts; labels are not needed.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON Lines, one prediction a line.")],
+    out: Annotated[str, typer.Option("--out", metavar="FILE", help="JSON Lines, one prediction a line.")],
     always_answer: options.AlwaysAnswer = False,
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Write the N best answers to each question.")] = 1,
     shape: options.Shape = None,
@@ -51,7 +50,7 @@ def command(
             bulk = spantune.predict_parts(
                 run,
                 data,
-                str(out),
+                out,
                 always_answer=always_answer,
                 top=top,
                 read_as=read_as,

@@ -13,15 +13,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from spantune.data.files.rawfile import RawFile, numbered
+from spantune import durable
+from spantune.data.files.rawfile import RawFile, column_names, numbered
 from spantune.data.problems import excerpt
 from spantune.data.reading import ReadAs, Stream, records_of
 from spantune.data.rows import Origin
-from spantune.errors import MissingDataError, MissingExtraError, OutputError, UnreadableDataError
+from spantune.errors import MissingDataError, MissingExtraError, OutputError, SpantuneError, UnreadableDataError
 from spantune.wording import first_line, reason_of
 
 LOOKED_AT = 50  # rows that tell the shape of all
+ROWS_AT_ONCE = 512  # turned into objects together
+HIDDEN = ("_", ".")  # before the names of what is no data: notes, what is being written, what was removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +61,32 @@ def divide(source: str, rows: int) -> tuple[Part, ...]:
 
 
 def fingerprint_of(source: str) -> list[list[Any]]:
-    """What the footers say of the files: names, sizes, rows; enough to see that data was replaced."""
+    """Names, sizes, times and rows of the files: enough to see that data was replaced."""
     filesystem, _ = _place(source)
     found = []
     for file in _files(source):
+        info = filesystem.get_file_info(_place(file)[1])
         with _table(file) as table:
-            found.append([file, filesystem.get_file_info(_place(file)[1]).size, table.metadata.num_rows])
+            found.append([file, info.size, info.mtime_ns, table.metadata.num_rows])
     return found
 
 
 def read_part(part: Part, read_as: ReadAs) -> Stream:
     """The records of a part, by the names and positions that they have in the file."""
     with _table(part.file) as table:
-        rows = table.read_row_group(part.group, use_threads=False).slice(part.first, part.rows).to_pylist()
+        rows = list(_rows(table, part))
     raw = RawFile(part.file, "parquet", numbered(rows, part.before + 1))
     return records_of(raw, Origin(part.file, f"{part.file}:" if part.several else ""), read_as)
+
+
+def _rows(table: Any, part: Part) -> Iterator[dict[str, Any]]:
+    """The part's rows, without those of its row group in memory that come after it, or before it at once."""
+    before, end = 0, part.first + part.rows
+    for batch in table.iter_batches(batch_size=ROWS_AT_ONCE, row_groups=[part.group], use_threads=False):
+        yield from batch.slice(max(0, part.first - before), max(0, end - max(before, part.first))).to_pylist()
+        before += batch.num_rows
+        if before >= end:
+            return
 
 
 def shape_of(part: Part, read_as: ReadAs) -> Stream:
@@ -99,12 +114,46 @@ def read_note(where: str) -> Any:
     return None
 
 
-def is_empty(where: str) -> bool:
-    """Whether a folder holds nothing, or is not there."""
-    filesystem, path = _place(where)
+def is_empty(folder: str, besides: str) -> bool:
+    """Whether a folder is not there, or holds nothing but names that begin with `besides`. Raises `OutputError` for a file."""
+    filesystem, path = _place(folder)
     from pyarrow import fs
 
-    return not filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    kind = filesystem.get_file_info(path).type
+    if kind == fs.FileType.File:
+        raise OutputError(f"{folder} is a file", expected="a new or empty folder", next_move="choose another --out")
+    try:
+        below = filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return all(one.base_name.startswith(besides) for one in below)
+
+
+def count_names(folder: str, prefix: str) -> int:
+    """How many names in a folder begin so."""
+    filesystem, path = _place(folder)
+    from pyarrow import fs
+
+    below = filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    return sum(one.base_name.startswith(prefix) for one in below)
+
+
+def remove(file: str) -> None:
+    """Remove a file, if it is there."""
+    filesystem, path = _place(file)
+    with suppress(OSError):
+        filesystem.delete_file(path)
+
+
+def sweep(folder: str, prefix: str) -> None:
+    """Remove the files of a folder whose names begin so."""
+    filesystem, path = _place(folder)
+    from pyarrow import fs
+
+    with suppress(OSError):
+        for one in filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True)):
+            if one.is_file and one.base_name.startswith(prefix):
+                filesystem.delete_file(one.path)
 
 
 def _write(where: str, fill: Callable[[Any], object]) -> None:
@@ -115,24 +164,35 @@ def _write(where: str, fill: Callable[[Any], object]) -> None:
         filesystem.create_dir(folder, recursive=True)
         with filesystem.open_output_stream(beside) as stream:
             fill(stream)
+        if on_disk := filesystem.type_name == "local":
+            durable.sync(Path(beside))
         filesystem.move(beside, path)
-    except OSError as error:
+        if on_disk:
+            durable.sync(Path(folder))
+    except BaseException as error:
         with suppress(OSError):
             filesystem.delete_file(beside)
-        raise OutputError(
-            f"{where} could not be written: {reason_of(error)}",
-            expected="a folder with enough space that every worker may write to",
-            next_move="mend that, then give the same command: parts that are there stay",
-        ) from error
+        if isinstance(error, OSError):
+            raise _cannot_write(where, error) from error
+        raise
+
+
+def _cannot_write(where: str, error: OSError) -> OutputError:
+    return OutputError(
+        f"{where} could not be written: {reason_of(error)}",
+        expected="a folder with enough space that every worker may write to",
+        next_move="mend that, then give the same command: parts that are there stay",
+    )
 
 
 def rows_in(where: str) -> int | None:
-    """How many rows a file of results has; `None` where it is not there."""
+    """How many rows a file of results has; `None` where it is not there, or is damaged: it can be made again."""
     filesystem, path = _place(where)
     if not filesystem.get_file_info(path).is_file:
         return None
-    with _table(where) as table:
+    with suppress(UnreadableDataError), _table(where) as table:
         return int(table.metadata.num_rows)
+    return None
 
 
 def columns_of(where: str, names: list[str]) -> dict[str, list[Any]]:
@@ -146,16 +206,19 @@ def _files(source: str) -> list[str]:
     filesystem, path = _place(source)
     from pyarrow import fs
 
-    info = filesystem.get_file_info(path)
+    try:
+        info = filesystem.get_file_info(path)
+    except OSError as error:
+        raise _out_of_reach(source, error) from None
     if info.is_file:
         return [source]
     if info.type == fs.FileType.Directory:
         below = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
-        hidden = ("_", ".")
         names = sorted(
-            one.path[len(path) :].lstrip("/") for one in below if one.is_file and one.path.endswith((".parquet", ".pq"))
+            one.path[len(path) :].lstrip("/") for one in below if one.is_file and one.path.lower().endswith((".parquet", ".pq"))
         )
-        files = [f"{source.rstrip('/')}/{name}" for name in names if not name.rpartition("/")[2].startswith(hidden)]
+        seen = [name for name in names if not any(one.startswith(HIDDEN) for one in name.split("/"))]
+        files = [f"{source.rstrip('/')}/{quote(name) if '://' in source else name}" for name in seen]
         if files:
             return files
     raise MissingDataError(
@@ -172,12 +235,15 @@ def _table(file: str) -> Iterator[Any]:
     filesystem, path = _place(file)
     try:
         with filesystem.open_input_file(path) as stream, parquet.ParquetFile(stream, pre_buffer=False) as table:
+            column_names(file, table.schema_arrow.names)
             yield table
-    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
+    except SpantuneError:
+        raise
+    except Exception as error:  # of pyarrow and of Python, by the place of the damage: a dozen kinds
         raise UnreadableDataError(
-            f"{file} is not Parquet, or is damaged: {excerpt(first_line(error), 200)}",
+            f"{file} is not Parquet, or is damaged or out of reach: {excerpt(first_line(error), 200)}",
             expected="a Parquet file",
-            next_move="export the file again",
+            next_move="export the file again, or look after the disk or network that it is on",
         ) from None
 
 
@@ -196,9 +262,13 @@ def _place(where: str) -> tuple[Any, str]:
     try:
         filesystem, path = fs.FileSystem.from_uri(where)
     except (OSError, ValueError) as error:
-        raise MissingDataError(
-            f"{where} cannot be reached: {first_line(error)}",
-            expected="a path, or a URI that pyarrow knows (file, s3, gs, hdfs)",
-            next_move="check the URI and the credentials",
-        ) from None
+        raise _out_of_reach(where, error) from None
     return filesystem, path
+
+
+def _out_of_reach(where: str, error: Exception) -> MissingDataError:
+    return MissingDataError(
+        f"{where} cannot be reached: {first_line(error)}",
+        expected="a path, or a URI that pyarrow knows (file, s3, gs, hdfs)",
+        next_move="check the URI and the credentials",
+    )

@@ -31,14 +31,19 @@ ALL = slice(None)  # of the batches
 
 
 def score_windows(
-    model: Any, windows: Windows, progress: Callable[[int], None] | None = None, share: slice = ALL
+    model: Any,
+    windows: Windows,
+    progress: Callable[[int], None] | None = None,
+    share: slice = ALL,
+    at_once: int | None = None,
 ) -> Iterator[WindowScores]:
     """Start and end logits of every window, batch by batch, longest windows first; `progress` is told how many were done.
 
     The model is put into evaluation mode and back as it was. Only one batch of logits is alive at a time. `share` says which of
-    the batches to score, where others are scored elsewhere at the same time; progress counts them as well.
+    the batches to score, where others are scored elsewhere at the same time; progress counts them as well. `at_once` is the
+    number of padded tokens in a batch, by default `tokens_at_once`.
     """
-    for indices, batch, outputs in _forward(model, windows, progress, share):
+    for indices, batch, outputs in _forward(model, windows, progress, share, at_once):
         yield WindowScores(
             indices,
             outputs.start_logits.float().cpu().numpy(),
@@ -48,10 +53,14 @@ def score_windows(
 
 
 def score_texts(
-    model: Any, windows: Windows, progress: Callable[[int], None] | None = None, share: slice = ALL
+    model: Any,
+    windows: Windows,
+    progress: Callable[[int], None] | None = None,
+    share: slice = ALL,
+    at_once: int | None = None,
 ) -> Iterator[ClassScores]:
     """Class logits of every text, batch by batch; see `score_windows`."""
-    for indices, _, outputs in _forward(model, windows, progress, share):
+    for indices, _, outputs in _forward(model, windows, progress, share, at_once):
         yield ClassScores(indices, outputs.logits.float().cpu().numpy())
 
 
@@ -69,13 +78,13 @@ def tokens_at_once(model: Any) -> int:
 
 
 def _forward(
-    model: Any, windows: Windows, progress: Callable[[int], None] | None, share: slice
+    model: Any, windows: Windows, progress: Callable[[int], None] | None, share: slice, at_once: int | None
 ) -> Iterator[tuple[Integers, dict[str, Any], Any]]:
     names = input_names(model)
     was_training = model.training
     model.eval()
     try:
-        batches = list(batches_by_length(windows.lengths, tokens_at_once(model)))
+        batches = list(batches_by_length(windows.lengths, at_once or tokens_at_once(model)))
         mine, told = range(*share.indices(len(batches))), 0
         for at in mine:
             batch = collate(windows, np.asarray(batches[at]))

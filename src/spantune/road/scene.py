@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from spantune.config import Config
 from spantune.data import Record
@@ -40,7 +41,8 @@ def load(records: Sequence[Record], config: Config, watch: Watch) -> Loaded:
     """The model of the configuration with a head for these records."""
     task = task_of(records, config)
     with working(watch, "loading the model"):
-        return Loaded(task, task.load_model(config, records), load_tokenizer(config.model))
+        model = task.load_model(config, records)
+        return Loaded(task, model.to("cuda") if torch.cuda.is_available() else model, load_tokenizer(config.model))
 
 
 @dataclass(frozen=True, slots=True)

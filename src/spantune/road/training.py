@@ -23,6 +23,7 @@ from spantune.road.sides import Divided, Given, divide, labels_of, read_given
 from spantune.road.started import differing, read_started
 from spantune.road.watch import Silent, Watch
 from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, locked, read_facts, save_run
+from spantune.runs.reading import FACTS
 from spantune.tasks import Measured, Task
 from spantune.training import Chosen, History, choose, remove_unfinished, together
 from spantune.training.checkpoints import listed
@@ -73,7 +74,7 @@ def train_run(
 
     Under torchrun or accelerate launch each process calls this; the first one writes and tells its `watch`, the others do not.
     """
-    processes.refuse_spread()
+    processes.check_launcher()
     together.join()
     given_config = config or Config()
     watch = watch if watch is not None and processes.is_first() else Silent()
@@ -231,7 +232,9 @@ def _same_as_before(
 
 
 def _leave_clean(checkpoints: Path, *, keep_folder: bool) -> None:
-    """After a failure, leave nothing behind but checkpoints, for --resume."""
+    """After a failure, leave nothing behind but checkpoints, for --resume; a run that is saved stays, whatever came after."""
+    if (checkpoints.parent / FACTS).exists():
+        return
     if listed(checkpoints):
         remove_unfinished(checkpoints)
         return

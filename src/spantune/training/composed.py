@@ -255,6 +255,7 @@ class ComposedTrainer(AtomicCheckpoints):
         shard = getattr(loader, "batch_sampler", None)
         if isinstance(shard, BatchSamplerShard):
             shard.num_processes, shard.process_index, shard.even_batches = 1, 0, False
+            shard.sampler = shard.batch_sampler.sampler  # where a resume, which wraps it once more, looks for `set_epoch`
         return loader
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:

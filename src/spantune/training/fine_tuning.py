@@ -30,7 +30,7 @@ from spantune.training.history import History
 from spantune.training.needs import Fitting
 from spantune.training.rates import BeforeEpochs, TowardsStart
 from spantune.training.stopping import NotFiniteError, Stopping, answering_signals
-from spantune.training.together import first_does, gathered, telling_of_the_lost
+from spantune.training.together import first_does, gathered, join, telling_of_the_lost
 from spantune.training.trace import TraceCallback
 from spantune.wording import first_line
 
@@ -101,6 +101,7 @@ def fine_tune(
     `OutputError` when a checkpoint cannot be written, `StoppedError` after a signal, `TrainingError` when the loss is no number
     and there is no best epoch before it to go back to.
     """
+    join()
     config = config or TrainingConfig()
     check_window_fits(int(windows.lengths.max(initial=0)), model)
     chosen, notes = _training_windows(windows, config)
@@ -114,7 +115,7 @@ def fine_tune(
     model = prepared.model
     pulls = [TowardsStart(model, config.towards_start)] if config.towards_start else []
     with _folder(checkpoints) as folder:
-        found = _to_resume(folder, say) if resume else None
+        found = first_does(lambda: _to_resume(folder, say)) if resume else None  # a disk may show others less
         stopping, fitting = Stopping(say), Fitting(say)
         patience = _early_stopping(config, choosing)
         trace = TraceCallback(headline, len(chosen), progress, on_epoch, config.save_steps)
@@ -246,6 +247,7 @@ def _arguments(
         dataloader_num_workers=config.workers,
         disable_tqdm=True,
     )
+    arguments.mixed_precision = "bf16" if config.precision == "bf16" else "no"  # whatever `accelerate config` was told
     if arguments.n_gpu > 1:  # one process uses one; nn.DataParallel would multiply the batch, and is slower than torchrun
         arguments._n_gpu = 1
     return arguments

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from spantune import processes
 from spantune.models.memory import free_memory
 
 ADAM = 3  # numbers beside each weight that learns: its gradient and two moments
@@ -109,4 +110,7 @@ def needs_of(trainer: Any, model: Any) -> Needs:
         window = sum(kept.values())
         del loss
     model.train(was_training)
-    return Needs(ADAM * sum(one.nbytes for one in learning), window, free_memory(model.device))
+    exchanged = int(processes.count() > 1)  # gradients once more, in buckets
+    free = free_memory(model.device)
+    shared = processes.on_this_machine() if model.device.type == "cpu" else 1
+    return Needs((ADAM + exchanged) * sum(one.nbytes for one in learning), window, None if free is None else free // shared)

@@ -5,7 +5,9 @@ what it was given.
 """
 
 import contextlib
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from itertools import chain, zip_longest
 from typing import Any, TypeVar, cast
 
@@ -15,6 +17,7 @@ from spantune.wording import first_line
 
 T = TypeVar("T")
 
+PATIENCE = timedelta(hours=6)  # the first one may fetch a model, or save one, while the others wait
 _NONE: Any = object()  # what the shorter of several lists lacks
 _LOST = ("connection closed", "connection reset", "connection refused", "broken pipe", "gloo", "nccl", "timed out", "socket")
 
@@ -27,7 +30,7 @@ def join() -> None:
     from accelerate import PartialState
 
     with telling_of_the_lost():
-        PartialState(cpu=not torch.cuda.is_available())
+        PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
 
 
 def gathered(value: T) -> list[T]:
@@ -52,12 +55,20 @@ def first_does(action: Callable[[], T]) -> T:
         try:
             outcome = [action(), None]
         except Exception as error:
-            distributed.broadcast_object_list([None, error])
+            distributed.broadcast_object_list([None, _sendable(error)])
             raise
     distributed.broadcast_object_list(outcome)
     if outcome[1] is not None:
         raise outcome[1]
     return cast(T, outcome[0])
+
+
+def _sendable(error: Exception) -> Exception:
+    try:
+        pickle.dumps(error)
+    except Exception:
+        return RuntimeError(first_line(error))
+    return error
 
 
 def dealt(items: Sequence[T]) -> Sequence[T]:

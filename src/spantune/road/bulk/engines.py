@@ -7,6 +7,7 @@ that one is gone, and hands its parts out again.
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from spantune.data.parts import Part
 from spantune.errors import ConfigError, MissingExtraError, RunError
 from spantune.road.bulk.working import Finished, Work, Worker
-from spantune.wording import first_line
+from spantune.wording import first_line, visible
 
 RAY = "ray"
 MOST_BLOCKS = 4096  # Ray keeps books of each
@@ -35,45 +36,54 @@ class Actor:
         error = (
             None if finished.error is None else [getattr(finished.error, name) for name in ("found", "expected", "next_move")]
         )
-        return {"part": finished.part, "rows": finished.rows, "unanswered": finished.unanswered, "error": error}
+        return {
+            "part": finished.part,
+            "rows": finished.rows,
+            "unanswered": finished.unanswered,
+            "error": error,
+            "notes": list(finished.notes),
+        }
 
 
 def answered_by_ray(parts: Sequence[Part], work: Work, workers: int | None) -> Iterator[Finished]:
     """What became of each part, in the order in which they are done.
 
     `RAY_ADDRESS` names a cluster; without it Ray is started on this machine, for this call. Raises `MissingExtraError` without
-    Ray, `ConfigError` for more workers than it has processors or GPUs for, `RunError` where Ray gives up, and the
-    error of a part that cannot be answered.
+    Ray, `ConfigError` for more workers than it has processors or GPUs for, `RunError` where Ray gives up. What Ray prints
+    meanwhile goes to standard error.
     """
     ray = _ray()
     ours = not ray.is_initialized()
-    if ours:
-        _start(ray)
-    try:
-        yield from _answered(ray, parts, work, workers)
-    except ray.exceptions.RayError as error:
-        raise RunError(
-            f"Ray gave up: {first_line(error)}",
-            expected="workers that last as long as a part does",
-            next_move="see Ray's own logs; the same command goes on with the parts that are missing",
-        ) from error
-    finally:
+    with contextlib.redirect_stdout(sys.stderr):
         if ours:
-            ray.shutdown()
+            _start(ray)
+        try:
+            yield from _answered(ray, parts, work, workers)
+        except ray.exceptions.RayError as error:
+            raise RunError(
+                f"Ray gave up: {_reason(error)}",
+                expected="workers that last as long as a part does",
+                next_move="see Ray's own logs; the same command goes on with the parts that are missing",
+            ) from error
+        finally:
+            if ours:
+                ray.shutdown()
 
 
 def _answered(ray: Any, parts: Sequence[Part], work: Work, workers: int | None) -> Iterator[Finished]:
     has = ray.cluster_resources()
     gpus, processors = int(has.get("GPU", 0)), int(has.get("CPU", 1))
     most = gpus or processors
-    count = min(workers or (gpus or max(1, processors // 2)), max(1, len(parts)))
-    if count > most:
+    count = gpus or max(1, processors // 2) if workers is None else workers
+    if not 1 <= count <= most:
         raise ConfigError(
             f"--workers {count} where Ray has {gpus} GPUs and {processors} processors",
             expected=f"1 to {most} workers",
             next_move="leave --workers away, or give Ray more machines",
         )
-    each = max(1, processors // count)
+    count = min(count, len(parts))
+    largest = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=1)
+    each = max(1, min(processors // count, largest))  # of one machine: a worker is on one
     data = ray.data.from_items([asdict(part) for part in parts], override_num_blocks=min(len(parts), MOST_BLOCKS))
     answered = data.map(
         Actor,
@@ -83,14 +93,23 @@ def _answered(ray: Any, parts: Sequence[Part], work: Work, workers: int | None) 
         num_gpus=1 if gpus else 0,
     )
     for row in answered.iter_rows():
+        error = None
         if row["error"] is not None:
             found, expected, next_move = map(str, row["error"])
-            raise RunError(found, expected=expected, next_move=next_move)
-        yield Finished(int(row["part"]), int(row["rows"]), int(row["unanswered"]))
+            error = RunError(found, expected=expected, next_move=next_move)
+        yield Finished(int(row["part"]), int(row["rows"]), int(row["unanswered"]), error, tuple(map(str, row["notes"])))
+
+
+def _reason(error: Exception) -> str:
+    """What ended it: Ray's own first line is the name of an actor, in colours."""
+    lines = [line.strip() for line in visible(str(error)).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
 def _ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would tell its makers
+    if not os.environ.get("RAY_ADDRESS"):  # or Ray listens on every network that this machine is on
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of what restarts need while they have it
     try:
         import ray
@@ -106,8 +125,15 @@ def _ray() -> Any:
 
 def _start(ray: Any) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(**quiet)
+    if address := os.environ.get("RAY_ADDRESS"):
+        try:
+            ray.init(**quiet)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise RunError(
+                f"no Ray at RAY_ADDRESS={address}: {first_line(error)}",
+                expected="the address of a running cluster, such as first:6379",
+                next_move="start it (ray start --head), correct the address, or leave RAY_ADDRESS away",
+            ) from None
     else:
         here = {"include_dashboard": False, "object_store_memory": SMALLEST_STORE, "_node_ip_address": "127.0.0.1"}
         with _no_standard_error():

@@ -6,22 +6,36 @@ from pathlib import Path
 from typing import Any
 
 from spantune.data import ReadAs
-from spantune.data.parts import Part, columns_of, divide, fingerprint_of, is_empty, read_note, rows_in, shape_of, write_note
-from spantune.embedded import EMBEDDED
+from spantune.data.parts import (
+    Part,
+    columns_of,
+    divide,
+    fingerprint_of,
+    is_empty,
+    read_note,
+    rows_in,
+    shape_of,
+    sweep,
+    write_note,
+)
 from spantune.errors import ConfigError, EmptyDataError, RunError
 from spantune.evaluation import Mean, Resampling
 from spantune.evaluation.judging import mean_in_percent
 from spantune.inference.backends import AUTO
+from spantune.models import EMBEDDED
 from spantune.road.bulk.engines import answered_by_ray
 from spantune.road.bulk.tables import LAYOUTS
-from spantune.road.bulk.working import Work
+from spantune.road.bulk.working import TRIED, Work
 from spantune.road.commands import as_kept
 from spantune.road.matching import same_task
+from spantune.road.opening import opened
 from spantune.road.predicting import identity_of
 from spantune.road.started import differing
 from spantune.road.watch import Silent, Watch, counter, working
 from spantune.runs import read_facts
+from spantune.tasks import TASKS
 
+NOTES_TOLD = 5
 ROWS = 4096  # of a part: minutes of work, so that a worker that dies costs little
 NOTE = "_spantune.json"  # readers of Parquet leave names with an underscore out
 
@@ -70,28 +84,53 @@ def predict_parts(
     `data.parts`, `engines.answered_by_ray` and `inference.backends.open_with`.
     """
     watch, read_as = watch or Silent(), read_as or ReadAs()
+    _check_counts(rows, workers)
     run, data, out = (_absolute(str(one)) for one in (run, data, out))  # workers have a folder of their own
     facts = read_facts(run)
-    if always_answer and facts.task != "answer":
-        raise ConfigError(
-            f"--always-answer for a run of the task {facts.task!r}",
-            expected="a run that answers questions",
-            next_move="leave it away: every text gets a label",
-        )
     with working(watch, "reading"):
         parts = divide(data, rows)
         if not parts:
             raise EmptyDataError(f"{data} holds 0 rows", expected="at least one row", next_move="check the export")
         shape = shape_of(parts[0], read_as)
     same_task(shape.task, facts.task)
+    _check_apart(data, out)
+    with working(watch, "loading the model"):  # what is wrong with it is told here, not by a worker that dies
+        opened(TASKS[facts.task], run, backend, always_answer=always_answer)
     watch.note(f"{data}: {sum(part.rows for part in parts):,} rows in {len(parts):,} parts, read as {shape.shape} (parquet)")
     work = Work(str(run), out, facts.task, ReadAs(shape.shape, read_as.columns, read_as.encoding), always_answer, top, backend)
     missing = _claim(work, parts, {"data": fingerprint_of(data), "rows_a_part": rows}, watch)
     tick = counter(watch, "answering", sum(part.rows for part in missing))
     sizes = {part.number: part.rows for part in parts}
+    errors, told = [], 0
     for finished in answered_by_ray(missing, work, workers) if missing else ():
         tick(sizes[finished.part])
+        errors += [] if finished.error is None else [finished.error]
+        for note in finished.notes[: max(0, NOTES_TOLD - told)]:
+            watch.warn(note)
+        told += len(finished.notes)
+    if told > NOTES_TOLD:
+        watch.warn(f"{told - NOTES_TOLD:,} more such notes of other parts")
+    if errors:  # after the parts that could be answered
+        watch.warn(f"{len(errors):,} of {len(missing):,} parts could not be answered; the first of them:")
+        raise errors[0]
+    for prefix in (".part-", TRIED):
+        sweep(out, prefix)
     return _told(work, parts, len(parts) - len(missing), watch)
+
+
+def _check_counts(rows: int, workers: int | None) -> None:
+    wrong = [f"{name} = {value}" for name, value in (("rows", rows), ("workers", workers)) if value is not None and value < 1]
+    if wrong:
+        raise ConfigError(" and ".join(wrong), expected="1 or more", next_move="correct the number, or leave it away")
+
+
+def _check_apart(data: str, out: str) -> None:
+    """Raise `ConfigError` where answers would be written among the data: a second call would read them."""
+    inside, around = Path(out).resolve(), Path(data).resolve()
+    if "://" not in data + out and inside.is_relative_to(around):
+        raise ConfigError(
+            f"--out {out} is in the data, {data}", expected="a folder beside it", next_move="choose another --out"
+        )
 
 
 def _absolute(where: str) -> str:
@@ -108,7 +147,8 @@ def _claim(work: Work, parts: tuple[Part, ...], started_with: dict[str, Any], wa
     note = f"{work.out.rstrip('/')}/{NOTE}"
     before = read_note(note)
     if before is None:
-        if not is_empty(work.out):
+        sweep(work.out, TRIED)
+        if not is_empty(work.out, f".{NOTE}."):  # what a kill left while the note was written
             raise RunError(
                 f"{work.out} is not empty, and holds no {NOTE}",
                 expected="a new or empty folder, or one that an earlier call filled",
@@ -122,6 +162,7 @@ def _claim(work: Work, parts: tuple[Part, ...], started_with: dict[str, Any], wa
             expected="the same run, data and settings, so that the missing parts fit",
             next_move="choose another --out, or remove the folder",
         )
+    sweep(work.out, TRIED)
     missing = [part for part in parts if rows_in(work.file_of(part.number)) is None]
     watch.note(f"{work.out} holds {len(parts) - len(missing):,} of {len(parts):,} parts: going on with the others")
     return missing

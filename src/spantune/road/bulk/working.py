@@ -1,14 +1,20 @@
 """In: what is to be done, and a part. Out: the part's file of answers, and what to tell of it. Does not know: other workers."""
 
-from dataclasses import asdict, dataclass
+import secrets
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from spantune.data import ReadAs
-from spantune.data.parts import Part, read_part, rows_in, write_table
-from spantune.errors import SpantuneError
+from spantune.data.parts import Part, count_names, read_note, read_part, remove, rows_in, write_note, write_table
+from spantune.data.rows import Made
+from spantune.errors import EmptyDataError, OutputError, RunError, SpantuneError
 from spantune.road.bulk.tables import LAYOUTS, table_of
 from spantune.road.opening import opened
 from spantune.tasks import TASKS
+
+TRIED, TRIES, STARTS = ".tried-", 3, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +37,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A part that is there: its rows; for those of this worker how many are without an answer, or what was wrong."""
+    """A part that is there: its rows; where it was made now, how many are without an answer, and what was cut; or an error."""
 
     part: int
     rows: int
     unanswered: int
     error: SpantuneError | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Worker:
@@ -45,11 +52,24 @@ class Worker:
     def __init__(self, work: Work) -> None:
         self.work = work
         self.task = TASKS[work.task]
+        starting = f"{work.out.rstrip('/')}/{TRIED}start-{secrets.token_hex(4)}.json"
+        if count_names(work.out, f"{TRIED}start-") >= STARTS:
+            raise RunError(
+                f"{STARTS} workers ended while they loaded the model",
+                expected="memory for the model in each worker",
+                next_move="give Ray fewer --workers, or machines with more memory",
+            )
+        with suppress(OutputError):  # the first part will tell
+            write_note(0, starting)
         self.predictor = opened(self.task, work.run, work.backend, always_answer=work.always_answer)
-        if work.threads is not None:
+        remove(starting)
+        if "torch" in sys.modules and hasattr(self.predictor, "model"):  # exported runs need no torch
             import torch
 
-            torch.set_num_threads(work.threads)
+            if torch.cuda.is_available():
+                self.predictor.model.to("cuda")
+            if work.threads is not None:
+                torch.set_num_threads(work.threads)
 
     def __call__(self, part: Part) -> Finished:
         """Read the part, answer it, write it in one step."""
@@ -60,16 +80,27 @@ class Worker:
             return Finished(part.number, 0, 0, error)
 
     def _done(self, part: Part) -> Finished:
-        made = tuple(read_part(part, self.work.read_as).made)
+        self._count_tries(part)
+        made: tuple[Made, ...] = ()
+        with suppress(EmptyDataError):  # rows that hold no record, such as articles without questions
+            made = tuple(read_part(part, self.work.read_as).made)
         records: list[Any] = [one.record for one in made if one.record is not None]
+        notes: list[str] = []
         if self.task.name == "answer":
-            predictions = list(self.predictor.answer_many(records, self.work.top))
+            predictions = list(self.predictor.answer_many(records, self.work.top, None, notes.append))
         else:
-            predictions = list(self.task.predict(self.predictor, records, None, None))
+            predictions = list(self.task.predict(self.predictor, records, None, notes.append))
         write_table(table_of(made, predictions, LAYOUTS[self.task.name]), self.work.file_of(part.number))
-        return Finished(part.number, len(made), len(made) - len(records))
+        return Finished(part.number, len(made), len(made) - len(records), notes=tuple(notes))
 
-
-def as_row(part: Part) -> dict[str, Any]:
-    """A part as a row of an engine's table."""
-    return asdict(part)
+    def _count_tries(self, part: Part) -> None:
+        """Note that a part is begun. Raises `RunError` for one that ended its worker again and again: an engine would go on."""
+        file = f"{self.work.out.rstrip('/')}/{TRIED}{part.number:06d}.json"
+        tries = int(read_note(file) or 0)
+        if tries >= TRIES:
+            raise RunError(
+                f"{part.file}: rows {part.before + 1:,} to {part.before + part.rows:,} ended their worker {tries} times",
+                expected="a part that a worker gets through",
+                next_move="mostly memory runs out: give Ray fewer --workers, or machines with more of it",
+            )
+        write_note(tries + 1, file)
