@@ -18,7 +18,6 @@ from spantune.errors import ConfigError, MissingExtraError, RunError
 from spantune.road.bulk.working import Finished, Work, Worker
 from spantune.wording import first_line, visible
 
-RAY = "ray"
 MOST_BLOCKS = 4096  # Ray keeps books of each
 SMALLEST_STORE = 100_000_000  # bytes: numbers of parts pass through it, and nothing else
 PART = tuple(field.name for field in fields(Part))
