@@ -123,19 +123,14 @@ def is_empty(folder: str, besides: str) -> bool:
     if kind == fs.FileType.File:
         raise OutputError(f"{folder} is a file", expected="a new or empty folder", next_move="choose another --out")
     try:
-        below = filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
+        return all(one.base_name.startswith(besides) for one in _in(folder))
     except OSError as error:
         raise _cannot_write(folder, error) from error
-    return all(one.base_name.startswith(besides) for one in below)
 
 
 def count_names(folder: str, prefix: str) -> int:
     """How many names in a folder begin so."""
-    filesystem, path = _place(folder)
-    from pyarrow import fs
-
-    below = filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
-    return sum(one.base_name.startswith(prefix) for one in below)
+    return sum(one.base_name.startswith(prefix) for one in _in(folder))
 
 
 def remove(file: str) -> None:
@@ -147,13 +142,20 @@ def remove(file: str) -> None:
 
 def sweep(folder: str, prefix: str) -> None:
     """Remove the files of a folder whose names begin so."""
+    filesystem, _ = _place(folder)
+    with suppress(OSError):
+        for one in _in(folder):
+            if one.is_file and one.base_name.startswith(prefix):
+                filesystem.delete_file(one.path)
+
+
+def _in(folder: str) -> list[Any]:
+    """What pyarrow tells of each thing in a folder; nothing where there is no folder."""
     filesystem, path = _place(folder)
     from pyarrow import fs
 
-    with suppress(OSError):
-        for one in filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True)):
-            if one.is_file and one.base_name.startswith(prefix):
-                filesystem.delete_file(one.path)
+    found: list[Any] = filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    return found
 
 
 def _write(where: str, fill: Callable[[Any], object]) -> None:

@@ -144,7 +144,7 @@ def _claim(work: Work, parts: tuple[Part, ...], started_with: dict[str, Any], wa
         "settings": [work.always_answer, work.top, work.backend],
         "read_as": as_kept(work.read_as),
     }
-    note = f"{work.out.rstrip('/')}/{NOTE}"
+    note = work.place_of(NOTE)
     before = read_note(note)
     if before is None:
         sweep(work.out, TRIED)

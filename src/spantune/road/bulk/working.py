@@ -30,9 +30,13 @@ class Work:
     backend: str
     threads: int | None = None
 
+    def place_of(self, name: str) -> str:
+        """Where a file of the output is."""
+        return f"{self.out.rstrip('/')}/{name}"
+
     def file_of(self, part: int) -> str:
         """Where the answers of a part are written."""
-        return f"{self.out.rstrip('/')}/part-{part:06d}.parquet"
+        return self.place_of(f"part-{part:06d}.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Worker:
     def __init__(self, work: Work) -> None:
         self.work = work
         self.task = TASKS[work.task]
-        starting = f"{work.out.rstrip('/')}/{TRIED}start-{secrets.token_hex(4)}.json"
+        starting = work.place_of(f"{TRIED}start-{secrets.token_hex(4)}.json")
         if count_names(work.out, f"{TRIED}start-") >= STARTS:
             raise RunError(
                 f"{STARTS} workers ended while they loaded the model",
@@ -95,7 +99,7 @@ class Worker:
 
     def _count_tries(self, part: Part) -> None:
         """Note that a part is begun. Raises `RunError` for one that ended its worker again and again: an engine would go on."""
-        file = f"{self.work.out.rstrip('/')}/{TRIED}{part.number:06d}.json"
+        file = self.work.place_of(f"{TRIED}{part.number:06d}.json")
         tries = int(read_note(file) or 0)
         if tries >= TRIES:
             raise RunError(
