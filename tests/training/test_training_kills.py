@@ -9,6 +9,7 @@ import shutil
 import signal
 
 import pytest
+import torch
 from killing import STEPS, outcome, run, weights
 
 from spantune.training import newest_checkpoint
@@ -23,6 +24,7 @@ SETTINGS = {
     for accumulation, workers, precision in itertools.product((1, 4), (0, 2), ("fp32", "bf16"))
 }
 FEW = ("accumulation 1, workers 0, fp32", "accumulation 4, workers 2, bf16")
+RATE = 1e-3  # of the first step; it falls to 0 over the steps
 SAVES = 82  # steps of the system in the first four saves: from the third on, an older checkpoint is removed
 
 
@@ -118,5 +120,8 @@ def test_another_number_of_threads_changes_the_rounding_and_little_else(tmp_path
     for threads in (1, 2):
         assert run(tmp_path / str(threads), tokenizer_folder, settings, threads=threads) == (0, STEPS)
     one, two = (weights(tmp_path / str(threads)) for threads in (1, 2))
-    # Sums round in another order, and Adam makes a step of a gradient that is nearly 0: no weight is further off than one step.
-    assert max((one[name] - two[name]).abs().max().item() for name in one) < 1e-3
+    apart = torch.cat([(one[name] - two[name]).abs().flatten() for name in one])
+    # Sums round in another order, and Adam makes whole steps of gradients that are nearly zero: of few weights, and no further
+    # than all its steps together (previously one step was allowed, and on one machine a weight was 1.1 of them away).
+    assert apart.quantile(0.999) < RATE / 100
+    assert apart.max() < RATE * STEPS / 2
