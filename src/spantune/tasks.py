@@ -7,7 +7,7 @@ done with records, the road asks the row for it.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -42,6 +42,12 @@ class Measured:
     threshold: float = 0.0
 
 
+class Opens(Protocol):
+    """How a finished run is opened: with which backend, on which device."""
+
+    def __call__(self, run: Path | str, backend: str = AUTO, *, device: str | None = None) -> Any: ...  # noqa: D102
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What the road needs to know about a task.
@@ -58,7 +64,7 @@ class Task:
     load_model: Callable[[Config, Sequence[Record]], Any]
     encode: Callable[[Sequence[Record], Any, Any, Config], Windows]
     predictor: Callable[[Any, Any, Config, Windows], Any]
-    open: Callable[[Path | str, str], Any]
+    open: Opens
     predict: Callable[[Any, Iterable[Any], Tick | None, Say | None], Iterator[Any]]
     measure: Callable[[Any, Windows, Sequence[Record], Config, Tick | None], Measured]
     score: Callable[[Sequence[Any], Iterable[Any]], Scores | LabelScores]
@@ -257,7 +263,7 @@ def _classifier(model: Any, tokenizer: Any, config: Config, _: Windows) -> "Clas
     return Classifier(model, tokenizer, config.windows)
 
 
-def _open_classifier(run: Path | str, backend: str = AUTO) -> "Classifier":
+def _open_classifier(run: Path | str, backend: str = AUTO, *, device: str | None = None) -> "Classifier":
     if backend not in (AUTO, TORCH):
         raise ConfigError(
             f"the backend {backend!r} for a run that classifies",
@@ -267,7 +273,7 @@ def _open_classifier(run: Path | str, backend: str = AUTO) -> "Classifier":
     require_torch(run)
     from spantune.inference import Classifier
 
-    return Classifier.load(run)
+    return Classifier.load(run, device=device)
 
 
 def _label(classifier: "Classifier", records: Iterable[Any], tick: Tick | None, say: Say | None) -> Iterator[Prediction]:

@@ -85,7 +85,7 @@ def export_run(
             "no record to measure the exported model on", expected="labelled questions", next_move="give held-out data"
         )
     target = Path(out) if out is not None else _beside(run)
-    reader = Reader.load(run)
+    reader = Reader.load(run, device="cpu")  # where the exported model computes: a GPU would be another comparison
     _check_target(target)
     with _staging(target) as staging:
         special = special_ids(reader.tokenizer)

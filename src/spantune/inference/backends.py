@@ -12,19 +12,20 @@ BACKENDS = (AUTO, TORCH, "onnx", "openvino")
 NEEDED_BY_TORCH = ("torch", "transformers")
 
 
-def open_with(run: Path | str, backend: str = AUTO) -> Any:
+def open_with(run: Path | str, backend: str = AUTO, *, device: str | None = None) -> Any:
     """The reader of a finished run: a `Reader`, or for "onnx" and "openvino" the `ExportedReader` of its exported model.
 
-    "auto" is PyTorch, and the exported model where PyTorch or Transformers is not installed. Raises `ConfigError` for another
-    word, `RunError` where the run has no export for the engine, `MissingExtraError` where there is nothing to compute with;
-    other errors as for `Reader.load` and `ExportedReader.load`.
+    "auto" is PyTorch, and the exported model where PyTorch or Transformers is not installed. `device` is where PyTorch
+    computes; exported models compute on the processor. Raises `ConfigError` for another word, `RunError` where the run has no
+    export for the engine, `MissingExtraError` where there is nothing to compute with; other errors as for `Reader.load` and
+    `ExportedReader.load`.
     """
     if backend not in BACKENDS:
         raise ConfigError(
             f"the backend {backend!r}", expected="one of " + ", ".join(BACKENDS), next_move="leave it away: auto is PyTorch"
         )
     if backend == TORCH or (backend == AUTO and not _missing()):
-        return _with_torch(run)
+        return _with_torch(run, device)
     if backend == AUTO and not (Path(run) / EXPORTED / EXPORT).is_file():
         raise _nothing_to_compute_with(run)
     from spantune.inference.exported.reader import ExportedReader
@@ -50,11 +51,11 @@ def require_torch(run: Path | str) -> None:
         raise _nothing_to_compute_with(run)
 
 
-def _with_torch(run: Path | str) -> Any:
+def _with_torch(run: Path | str, device: str | None) -> Any:
     require_torch(run)
     from spantune.inference import Reader
 
-    return Reader.load(run)
+    return Reader.load(run, device=device)
 
 
 def _missing() -> list[str]:

@@ -14,6 +14,7 @@ from spantune.features import Windows, encode_texts
 from spantune.inference.answers import Prediction, diverged
 from spantune.inference.threads import fit_threads
 from spantune.models import check_window_fits, score_texts
+from spantune.models.devices import chosen_device, placed
 from spantune.runs import load_run
 
 TEXTS_AT_ONCE = 512  # texts batched together by length; what bounds the memory of predict_many
@@ -39,11 +40,12 @@ class Classifier:
         check_window_fits(self.windows.length, model)
 
     @classmethod
-    def load(cls, folder: Path | str) -> "Classifier":
-        """The classifier of a finished run. Raises `RunError` or `ModelError` for a folder that is not one."""
+    def load(cls, folder: Path | str, *, device: str | None = None) -> "Classifier":
+        """The classifier of a finished run, on a GPU where there is one; for `device` and errors see `Reader.load`."""
+        place = chosen_device(device)
         fit_threads()
         run = load_run(folder, task="classify")
-        return cls(run.model, run.tokenizer, run.facts.config.windows)
+        return cls(placed(run.model, place), run.tokenizer, run.facts.config.windows)
 
     def predict(self, text: str) -> Prediction:
         """The label of one text. Raises `DataError` for an empty one."""

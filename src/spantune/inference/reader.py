@@ -19,6 +19,7 @@ from spantune.inference.stream import QUESTIONS_AT_ONCE
 from spantune.inference.threads import fit_threads
 from spantune.inference.trace import Trace
 from spantune.models import check_window_fits, score_windows
+from spantune.models.devices import chosen_device, placed
 from spantune.models.memory import let_wait
 from spantune.runs import load_run
 
@@ -44,8 +45,13 @@ class Reader:
         self._answering = self._with(self._halved)
 
     @classmethod
-    def load(cls, folder: Path | str, *, precision: Precision = "auto") -> "Reader":
-        """The reader of a finished run. Raises `RunError` or `ModelError` for a folder that is not one, or is damaged."""
+    def load(cls, folder: Path | str, *, precision: Precision = "auto", device: str | None = None) -> "Reader":
+        """The reader of a finished run, on a GPU where there is one; `device` names another place, such as "cpu" or "cuda:1".
+
+        Raises `RunError` or `ModelError` for a folder that is not one, or is damaged; `ConfigError` for a device that is not
+        there, `ModelError` for one without room.
+        """
+        place = chosen_device(device)
         fit_threads()
         run = load_run(folder, task="answer")
         settings = ReaderSettings(
@@ -56,7 +62,7 @@ class Reader:
             calibration=run.facts.calibration,
             least_confidence=run.facts.least_confidence,
         )
-        reader = cls(run.model, run.tokenizer, settings, precision=precision)
+        reader = cls(placed(run.model, place), run.tokenizer, settings, precision=precision)
         if reader._halved is not None:
             let_wait(reader.model.parameters())  # the copy does most of the work
         return reader

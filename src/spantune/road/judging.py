@@ -116,10 +116,12 @@ def answers_before(run: str | Path, records: Sequence[Any], watch: Watch, *, alw
         return answers_of(name, records, watch, always=always)
     from spantune.inference import Reader, ReaderSettings
     from spantune.models import load_reader, load_tokenizer
+    from spantune.models.devices import chosen_device, placed
 
     with working(watch, f"loading {name}"):
         settings = ReaderSettings(facts.config.windows, facts.answer_length, may_abstain=facts.may_abstain and not always)
-        reader = Reader(load_reader(facts.config.model, 0), load_tokenizer(facts.config.model), settings, precision="auto")
+        model = placed(load_reader(facts.config.model, 0), chosen_device())
+        reader = Reader(model, load_tokenizer(facts.config.model), settings, precision="auto")
     return _asked(reader, name, records, watch)
 
 

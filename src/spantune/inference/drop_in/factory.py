@@ -4,7 +4,6 @@ In: the arguments of `transformers.pipeline`. Out: a `QuestionAnsweringPipeline`
 Does not know: windows, answers.
 """
 
-import contextlib
 import copy
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from spantune.inference.drop_in.called import QuestionAnsweringPipeline
 from spantune.inference.drop_in.calls import OptionError
 from spantune.inference.precision import halved
 from spantune.models import load_tokenizer, open_reader, resolve_model
+from spantune.models.devices import CPU, chosen_device, placed
 from spantune.models.hub import fetched
 from spantune.models.sources import adapters_of
 
@@ -54,7 +54,7 @@ def pipeline(
     stays where it is. `revision` and `token` are for the Hub. All other arguments are options of the calls.
 
     Raises `ConfigError` for another task, for arguments that are not known, and for no model; `ModelError` for a model that
-    cannot be loaded or has no question-answering head.
+    cannot be loaded, has no question-answering head or finds no room on the GPU.
     """
     if task not in (None, TASK):
         raise ConfigError(
@@ -76,7 +76,7 @@ def pipeline(
         loaded = halved(loaded, "bf16") or loaded
     elif kind is torch.float16:
         loaded = copy.deepcopy(loaded).half()
-    return QuestionAnsweringPipeline(loaded.to(place).eval(), its_tokenizer, **named)
+    return QuestionAnsweringPipeline(placed(loaded, place).eval(), its_tokenizer, **named)
 
 
 def _refuse(options: dict[str, Any], config: Any, framework: str | None) -> None:
@@ -143,15 +143,8 @@ def _dtype(given: Any) -> torch.dtype:
 def _device(given: Any, model: Any) -> torch.device:
     if given is None and hasattr(model, "device"):
         return torch.device(model.device)
-    if given is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    found: torch.device | None = None
-    with contextlib.suppress(RuntimeError, TypeError):
-        found = torch.device("cpu" if given == -1 else f"cuda:{given}" if isinstance(given, int) else given)
-    if found is None or (found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count()):
-        raise OptionError(
-            f"the device {given!r}",
-            expected=f"'cpu' or -1, or one of the {torch.cuda.device_count()} GPUs that PyTorch sees",
-            next_move="leave device away: a GPU is taken where there is one",
-        )
-    return found
+    named = None if given is None else CPU if given == -1 else f"cuda:{given}" if isinstance(given, int) else str(given)
+    try:
+        return chosen_device(named)
+    except ConfigError as error:
+        raise OptionError(f"the device {given!r}", expected=f"-1 or {error.expected}", next_move=error.next_move) from None
