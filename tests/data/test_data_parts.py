@@ -92,7 +92,7 @@ def test_the_parts_of_any_files_hold_every_row_once_and_are_no_longer_than_asked
         parts = divide(str(folder), most)
         assert [part.number for part in parts] == list(range(len(parts)))
         assert all(1 <= part.rows <= most for part in parts)
-        assert sum(part.rows for part in parts) == sum(rows for *_, rows in fingerprint_of(str(folder)))
+        assert sum(part.rows for part in parts) == sum(rows for *_, rows in fingerprint_of(parts))
         expected = [one["question"] for groups in files for group in groups for one in group]
         assert [one.record.question if one.record else None for one in made_of(parts)] == expected
 
@@ -131,7 +131,7 @@ def test_a_folder_is_read_in_the_order_of_names_without_what_is_hidden_or_no_par
     (tmp_path / "folder.parquet").mkdir()
     parts = divide(str(tmp_path), 10)
     assert [Path(part.file).relative_to(tmp_path).as_posix() for part in parts] == sorted(names)
-    assert [file for file, *_ in fingerprint_of(str(tmp_path))] == [part.file for part in parts]
+    assert [file for file, *_ in fingerprint_of(parts)] == [part.file for part in parts]
 
 
 @pytest.mark.parametrize("name", ["_delta_log/00.checkpoint.parquet", "_temporary/0/a.parquet", ".trash/a.parquet"])
@@ -182,12 +182,47 @@ def test_the_head_of_a_part_tells_shape_and_task_of_the_whole(tmp_path):
 
 def test_the_fingerprint_is_another_one_for_another_file_size_or_number_of_rows(tmp_path):
     file = saved(tmp_path / "a.parquet", [row(1), row(2)])
-    before = fingerprint_of(file)
-    assert fingerprint_of(file) == json.loads(json.dumps(before)) == before
+
+    def told(source):
+        return fingerprint_of(divide(str(source), 1))
+
+    before = told(file)
+    assert told(file) == json.loads(json.dumps(before)) == before
+    assert before == [[file, Path(file).stat().st_size, Path(file).stat().st_mtime_ns, 2]]
     for other in ([row(1)], [row(1), row(2), row(3)], [row(1), row(2, "a longer one")]):
-        assert fingerprint_of(saved(tmp_path / "a.parquet", other)) != before
+        assert told(saved(tmp_path / "a.parquet", other)) != before
     shutil.copy(file, tmp_path / "b.parquet")
-    assert fingerprint_of(str(tmp_path / "b.parquet")) != fingerprint_of(file)
+    assert told(tmp_path / "b.parquet") != told(file)
+    assert told(tmp_path) == [*told(file), *told(tmp_path / "b.parquet")]
+
+
+@given(FILES, st.integers(1, 7), st.integers(1, 7))
+def test_the_fingerprint_does_not_depend_on_how_the_rows_are_divided(files, some, most):
+    with folder_of_its_own() as folder:
+        for number, groups in enumerate(files):
+            saved(folder / f"{number}.parquet", *groups)
+        assert fingerprint_of(divide(str(folder), some)) == fingerprint_of(divide(str(folder), most))
+
+
+def test_a_fingerprint_opens_no_file_a_second_time(tmp_path, monkeypatch):
+    """Previously every footer was read twice before the first row was answered: to divide the data, and to know it again."""
+    for name in ("a.parquet", "b.parquet"):
+        saved(tmp_path / name, [row(1)], [row(2)])
+    opened = []
+    opening = parquet.ParquetFile
+    monkeypatch.setattr(parquet, "ParquetFile", lambda *given, **named: opened.append(1) or opening(*given, **named))
+    assert [rows for *_, rows in fingerprint_of(divide(str(tmp_path), 1))] == [2, 2]
+    assert len(opened) == 2
+
+
+def test_a_file_without_rows_changes_neither_ids_nor_the_fingerprint(tmp_path):
+    """Previously rows were given the name of their file as soon as an empty one lay beside it."""
+    saved(tmp_path / "a.parquet", [row(1), row(2)])
+    before = divide(str(tmp_path), 1)
+    whole = parquet.read_table(tmp_path / "a.parquet")
+    parquet.write_table(whole.slice(0, 0), tmp_path / "b.parquet")
+    assert divide(str(tmp_path), 1) == before
+    assert [one.record.id for one in made_of(before)] == ["row-1", "row-2"]
 
 
 # -- what cannot be read
@@ -210,11 +245,10 @@ def test_data_that_is_not_there_is_told(tmp_path, source, found):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "a.csv").write_text("question,context\n")
     where = source if "://" in source else str(tmp_path / source)
-    for ask in (lambda: divide(where, 10), lambda: fingerprint_of(where)):
-        with pytest.raises(MissingDataError, match=found) as caught:
-            ask()
-        assert caught.value.expected
-        assert caught.value.next_move
+    with pytest.raises(MissingDataError, match=found) as caught:
+        divide(where, 10)
+    assert caught.value.expected
+    assert caught.value.next_move
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"no table", b"PAR1 nonsense PAR1", b'{"question": "Who?"}\n' * 99])
@@ -385,4 +419,5 @@ def test_a_note_that_json_cannot_hold_leaves_nothing(tmp_path):
 def test_what_a_killed_writer_left_is_no_data(tmp_path):
     file = saved(tmp_path / "a.parquet", [row(1)])
     (tmp_path / ".b.parquet.0123abcd").write_bytes(b"PAR1 half")
-    assert divide(str(tmp_path), 9) == (Part(0, file, 0, 0, 1, 0, False),)
+    told = Path(file).stat()
+    assert divide(str(tmp_path), 9) == (Part(0, file, 0, 0, 1, 0, False, told.st_size, told.st_mtime_ns),)

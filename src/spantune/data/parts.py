@@ -8,7 +8,7 @@ Only the footers are read to divide; files may lie wherever pyarrow's file syste
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +30,11 @@ HIDDEN = ("_", ".")  # before the names of what is no data: notes, what is being
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`rows` rows of a row group of a file, from its `first` on, counted from 0; the file has `before` rows before them."""
+    """`rows` rows of a row group of a file, from its `first` on, counted from 0; the file has `before` rows before them.
+
+    `size` of the file in bytes, and when it was `changed` (in ns; `None` where the file system does not tell), are what they
+    were when the data was divided. `several` is whether other files have rows, too.
+    """
 
     number: int
     file: str
@@ -39,6 +43,8 @@ class Part:
     rows: int
     before: int
     several: bool
+    size: int
+    changed: int | None
 
 
 def divide(source: str, rows: int) -> tuple[Part, ...]:
@@ -47,28 +53,26 @@ def divide(source: str, rows: int) -> tuple[Part, ...]:
     Raises `MissingDataError` where there is none, `UnreadableDataError` for a file that is not Parquet.
     """
     parts: list[Part] = []
-    files = _files(source)
-    for file in files:
+    for file, info in _files(source):
         with _table(file) as table:
             metadata, before = table.metadata, 0
             for group in range(metadata.num_row_groups):
                 count = metadata.row_group(group).num_rows
                 for first in range(0, count, rows):
-                    size = min(rows, count - first)
-                    parts.append(Part(len(parts), file, group, first, size, before + first, len(files) > 1))
+                    length = min(rows, count - first)
+                    found = (group, first, length, before + first, False, info.size, info.mtime_ns)
+                    parts.append(Part(len(parts), file, *found))
                 before += count
-    return tuple(parts)
+    several = bool(parts) and parts[0].file != parts[-1].file  # with rows: a file without changes nothing
+    return tuple(replace(part, several=True) for part in parts) if several else tuple(parts)
 
 
-def fingerprint_of(source: str) -> list[list[Any]]:
-    """Names, sizes, times and rows of the files: enough to see that data was replaced."""
-    filesystem, _ = _place(source)
-    found = []
-    for file in _files(source):
-        info = filesystem.get_file_info(_place(file)[1])
-        with _table(file) as table:
-            found.append([file, info.size, info.mtime_ns, table.metadata.num_rows])
-    return found
+def fingerprint_of(parts: Sequence[Part]) -> list[list[Any]]:
+    """Names, sizes, times and rows of the files that parts are of: enough to see that data was replaced."""
+    files: dict[str, list[Any]] = {}
+    for part in parts:
+        files.setdefault(part.file, [part.file, part.size, part.changed, 0])[-1] += part.rows
+    return list(files.values())
 
 
 def read_part(part: Part, read_as: ReadAs) -> Stream:
@@ -204,7 +208,8 @@ def columns_of(where: str, names: list[str]) -> dict[str, list[Any]]:
         return found
 
 
-def _files(source: str) -> list[str]:
+def _files(source: str) -> list[tuple[str, Any]]:
+    """The Parquet files of a source, each with what pyarrow tells of it."""
     filesystem, path = _place(source)
     from pyarrow import fs
 
@@ -213,16 +218,14 @@ def _files(source: str) -> list[str]:
     except OSError as error:
         raise _out_of_reach(source, error) from None
     if info.is_file:
-        return [source]
+        return [(source, info)]
     if info.type == fs.FileType.Directory:
         below = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
-        names = sorted(
-            one.path[len(path) :].lstrip("/") for one in below if one.is_file and one.path.lower().endswith((".parquet", ".pq"))
-        )
-        seen = [name for name in names if not any(one.startswith(HIDDEN) for one in name.split("/"))]
-        files = [f"{source.rstrip('/')}/{quote(name) if '://' in source else name}" for name in seen]
-        if files:
-            return files
+        tables = [one for one in below if one.is_file and one.path.lower().endswith((".parquet", ".pq"))]
+        named = sorted(((one.path[len(path) :].lstrip("/"), one) for one in tables), key=lambda one: one[0])
+        seen = [(name, one) for name, one in named if not any(part.startswith(HIDDEN) for part in name.split("/"))]
+        if seen:
+            return [(f"{source.rstrip('/')}/{quote(name) if '://' in source else name}", one) for name, one in seen]
     raise MissingDataError(
         f"{source} is {'a folder without Parquet files' if info.type == fs.FileType.Directory else 'not there'}",
         expected="a Parquet file, or a folder of them",

@@ -98,7 +98,7 @@ def predict_parts(
         opened(TASKS[facts.task], run, backend, always_answer=always_answer)
     watch.note(f"{data}: {sum(part.rows for part in parts):,} rows in {len(parts):,} parts, read as {shape.shape} (parquet)")
     work = Work(str(run), out, facts.task, ReadAs(shape.shape, read_as.columns, read_as.encoding), always_answer, top, backend)
-    missing = _claim(work, parts, {"data": fingerprint_of(data), "rows_a_part": rows}, watch)
+    missing = _claim(work, parts, {"data": fingerprint_of(parts), "rows_a_part": rows}, watch)
     tick = counter(watch, "answering", sum(part.rows for part in missing))
     sizes = {part.number: part.rows for part in parts}
     errors, told = [], 0
