@@ -43,9 +43,11 @@ class Measured:
 
 
 class Opens(Protocol):
-    """How a finished run is opened: with which backend, on which device."""
+    """How a finished run is opened: with which backend, on which device, to compute with how many threads."""
 
-    def __call__(self, run: Path | str, backend: str = AUTO, *, device: str | None = None) -> Any: ...  # noqa: D102
+    def __call__(  # noqa: D102
+        self, run: Path | str, backend: str = AUTO, *, device: str | None = None, threads: int | None = None
+    ) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,9 @@ def _classifier(model: Any, tokenizer: Any, config: Config, _: Windows) -> "Clas
     return Classifier(model, tokenizer, config.windows)
 
 
-def _open_classifier(run: Path | str, backend: str = AUTO, *, device: str | None = None) -> "Classifier":
+def _open_classifier(
+    run: Path | str, backend: str = AUTO, *, device: str | None = None, threads: int | None = None
+) -> "Classifier":
     if backend not in (AUTO, TORCH):
         raise ConfigError(
             f"the backend {backend!r} for a run that classifies",
@@ -273,7 +277,7 @@ def _open_classifier(run: Path | str, backend: str = AUTO, *, device: str | None
     require_torch(run)
     from spantune.inference import Classifier
 
-    return Classifier.load(run, device=device)
+    return Classifier.load(run, device=device, threads=threads)
 
 
 def _label(classifier: "Classifier", records: Iterable[Any], tick: Tick | None, say: Say | None) -> Iterator[Prediction]:

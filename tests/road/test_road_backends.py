@@ -11,9 +11,13 @@ from conftest import made_examples
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
+from spantune.data import ReadAs
 from spantune.errors import ConfigError, RunError
 from spantune.export import Limits, export_run
+from spantune.inference.backends import open_with
+from spantune.inference.exported import ENGINES, physical_cores, reader
 from spantune.road import ask_run, predict_file
+from spantune.road.bulk.working import Work, Worker
 
 QUESTION, CONTEXT = "What was the note?", "Report 3. The note was 12."
 WITHOUT_TORCH = """
@@ -90,3 +94,14 @@ def test_a_backend_that_is_not_there_is_told(reader_run, run_with_export, classi
         ask_run(run_with_export, **ask, backend="openvino")
     with pytest.raises(ConfigError, match="classifies"):
         ask_run(classifier_run, "It speaks of France.", backend="onnx")
+
+
+def test_an_exported_model_computes_with_as_many_threads_as_it_was_given(run_with_export, tmp_path, monkeypatch):
+    """Previously each of several workers of one machine took all of its cores."""
+    pytest.importorskip("pyarrow")
+    given = []
+    monkeypatch.setattr(reader, "ENGINES", {"onnx": lambda file, threads: given.append(threads) or ENGINES["onnx"](file, 1)})
+    open_with(run_with_export, "onnx")
+    open_with(run_with_export, "onnx", threads=3)
+    Worker(Work(str(run_with_export), str(tmp_path), "answer", ReadAs(), False, 1, "onnx", threads=2))
+    assert given == [physical_cores(), 3, 2]

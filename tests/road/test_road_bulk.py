@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from conftest import made_examples, made_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -278,6 +280,66 @@ def test_texts_are_labelled_as_predict_file_does_and_scored_where_they_have_a_la
         assert same_but_for_rounding({name: row[name] for name in one} | {"probabilities": dict(row["probabilities"])}, one)
         assert row["accuracy"] == (None if text.label is None else float(text.label == row["label"]))
         assert row["group"] == (None if text.label is None else text.text)
+
+
+def test_a_worker_of_another_version_refuses(reader_run, tmp_path):
+    """Previously it answered: the machines of a cluster may have another spantune installed than the one that asks."""
+    work = work_of(reader_run, tmp_path)
+    assert (fields(Work)[0].name, work.version) == ("version", version("spantune"))
+    with pytest.raises(RunError, match=r"has spantune .*, and spantune 0\.0\.1 gave it the work") as refused:
+        Worker(replace(work, version="0.0.1"))
+    assert "pip install spantune==0.0.1" in refused.value.next_move
+    assert not names_in(tmp_path)
+
+
+@pytest.mark.parametrize("task", ["answer", "classify"])
+def test_a_worker_takes_its_share_of_the_threads(reader_run, classifier_run, tmp_path, task):
+    before = torch.get_num_threads()
+    try:
+        Worker(work_of(reader_run if task == "answer" else classifier_run, tmp_path, task, threads=before + 1))
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+
+
+class StandIn:
+    """Ray, as far as parts are handed out by it: the machines of a cluster, and what it was asked to do."""
+
+    def __init__(self, *machines):
+        self.machines, self.asked = machines, {}
+        self.data = SimpleNamespace(from_items=self.from_items, ActorPoolStrategy=lambda size: size)
+
+    def cluster_resources(self):
+        return {kind: sum(one.get(kind, 0) for one in self.machines) for kind in ("CPU", "GPU")}
+
+    def nodes(self):
+        return [{"Alive": True, "Resources": one} for one in self.machines]
+
+    def from_items(self, items, **_):
+        def map_by(_, fn_constructor_args, compute, **asked):
+            self.asked = {"work": fn_constructor_args[0], "workers": compute, **asked}
+            return SimpleNamespace(iter_rows=lambda: iter(()))
+
+        return SimpleNamespace(map=map_by)
+
+
+@pytest.mark.parametrize(
+    ("machines", "backend", "asked", "handed"),
+    [
+        ([{"CPU": 8}, {"CPU": 8}], "auto", (8, 2, 0), (2, "cpu")),
+        ([{"CPU": 16, "GPU": 2}], "auto", (2, 0, 1), (8, None)),
+        ([{"CPU": 2, "GPU": 4}], "torch", (4, 0, 1), (1, None)),
+        ([{"CPU": 16, "GPU": 2}], "onnx", (8, 2, 0), (2, "cpu")),
+        ([{"CPU": 16, "GPU": 2}], "openvino", (8, 2, 0), (2, "cpu")),
+    ],
+    ids=["no GPU", "GPUs", "more GPUs than processors", "onnx beside GPUs", "openvino beside GPUs"],
+)
+def test_workers_have_a_gpu_each_or_their_share_of_the_processors(reader_run, questions, machines, backend, asked, handed):
+    """Previously an exported model took a GPU that it could not use, and all processors of its machine."""
+    ray, parts = StandIn(*machines), divide(questions.file, 1)
+    assert not list(engines._answered(ray, parts, work_of(reader_run, "/nowhere", backend=backend), None))
+    assert (ray.asked["workers"], ray.asked["num_cpus"], ray.asked["num_gpus"]) == asked
+    assert (ray.asked["work"].threads, ray.asked["work"].device) == handed
 
 
 # -- the whole, with a worker of this process in the place of Ray
@@ -711,6 +773,14 @@ def test_a_worker_that_cannot_open_the_model_tells_what_is_wrong(ray, reader_run
     with pytest.raises(SpantuneError, match="nonsense"):
         predict_parts(reader_run, questions.file, str(tmp_path / "out"), workers=1, backend="nonsense")
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_workers_of_another_version_end_the_call_and_tell_the_version(ray, reader_run, questions, tmp_path):
+    work = work_of(reader_run, tmp_path / "out", version="0.0.1")
+    with pytest.raises(RunError, match=r"spantune 0\.0\.1 gave it the work") as refused:
+        list(engines.answered_by_ray(divide(questions.file, 1), work, 2))
+    assert refused.value.expected == "the same version on every machine"
+    assert not (tmp_path / "out").exists()
 
 
 def life_of(process):

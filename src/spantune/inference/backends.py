@@ -12,11 +12,12 @@ BACKENDS = (AUTO, TORCH, "onnx", "openvino")
 NEEDED_BY_TORCH = ("torch", "transformers")
 
 
-def open_with(run: Path | str, backend: str = AUTO, *, device: str | None = None) -> Any:
+def open_with(run: Path | str, backend: str = AUTO, *, device: str | None = None, threads: int | None = None) -> Any:
     """The reader of a finished run: a `Reader`, or for "onnx" and "openvino" the `ExportedReader` of its exported model.
 
     "auto" is PyTorch, and the exported model where PyTorch or Transformers is not installed. `device` is where PyTorch
-    computes; exported models compute on the processor. Raises `ConfigError` for another word, `RunError` where the run has no
+    computes; exported models compute on the processor. `threads` compute together, whatever they compute with; by default as
+    many as suit the process. Raises `ConfigError` for another word, `RunError` where the run has no
     export for the engine, `MissingExtraError` where there is nothing to compute with; other errors as for `Reader.load` and
     `ExportedReader.load`.
     """
@@ -25,7 +26,7 @@ def open_with(run: Path | str, backend: str = AUTO, *, device: str | None = None
             f"the backend {backend!r}", expected="one of " + ", ".join(BACKENDS), next_move="leave it away: auto is PyTorch"
         )
     if backend == TORCH or (backend == AUTO and not _missing()):
-        return _with_torch(run, device)
+        return _with_torch(run, device, threads)
     if backend == AUTO and not (Path(run) / EXPORTED / EXPORT).is_file():
         raise _nothing_to_compute_with(run)
     from spantune.inference.exported.reader import ExportedReader
@@ -37,7 +38,7 @@ def open_with(run: Path | str, backend: str = AUTO, *, device: str | None = None
             expected=f"one for {backend}",
             next_move=f"spantune export {run} --format {backend} --data held-out.json, or --backend {found.engine}",
         )
-    return ExportedReader.load(home)
+    return ExportedReader.load(home, threads)
 
 
 def backend_of(reader: Any) -> str:
@@ -51,11 +52,11 @@ def require_torch(run: Path | str) -> None:
         raise _nothing_to_compute_with(run)
 
 
-def _with_torch(run: Path | str, device: str | None) -> Any:
+def _with_torch(run: Path | str, device: str | None, threads: int | None) -> Any:
     require_torch(run)
     from spantune.inference import Reader
 
-    return Reader.load(run, device=device)
+    return Reader.load(run, device=device, threads=threads)
 
 
 def _missing() -> list[str]:

@@ -40,10 +40,10 @@ class Classifier:
         check_window_fits(self.windows.length, model)
 
     @classmethod
-    def load(cls, folder: Path | str, *, device: str | None = None) -> "Classifier":
-        """The classifier of a finished run, on a GPU where there is one; for `device` and errors see `Reader.load`."""
+    def load(cls, folder: Path | str, *, device: str | None = None, threads: int | None = None) -> "Classifier":
+        """The classifier of a finished run, on a GPU where there is one; for what may be given and errors see `Reader.load`."""
         place = chosen_device(device)
-        fit_threads()
+        fit_threads(threads)
         run = load_run(folder, task="classify")
         return cls(placed(run.model, place), run.tokenizer, run.facts.config.windows)
 

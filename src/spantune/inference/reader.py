@@ -45,14 +45,17 @@ class Reader:
         self._answering = self._with(self._halved)
 
     @classmethod
-    def load(cls, folder: Path | str, *, precision: Precision = "auto", device: str | None = None) -> "Reader":
+    def load(
+        cls, folder: Path | str, *, precision: Precision = "auto", device: str | None = None, threads: int | None = None
+    ) -> "Reader":
         """The reader of a finished run, on a GPU where there is one; `device` names another place, such as "cpu" or "cuda:1".
 
+        `threads` is how many PyTorch computes with in this process; by default no more than the process has processors.
         Raises `RunError` or `ModelError` for a folder that is not one, or is damaged; `ConfigError` for a device that is not
         there, `ModelError` for one without room.
         """
         place = chosen_device(device)
-        fit_threads()
+        fit_threads(threads)
         run = load_run(folder, task="answer")
         settings = ReaderSettings(
             windows=run.facts.config.windows,

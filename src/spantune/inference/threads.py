@@ -10,13 +10,16 @@ CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # "200000 100000": 2 processors' wor
 SET_BY_USER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def fit_threads() -> int:
+def fit_threads(wanted: int | None = None) -> int:
     """Lower PyTorch's number of threads to the processors that this process may use; gives the number.
 
     PyTorch takes one thread for each physical core of the machine, or what the user has set, which stays as it is. Neither the
     affinity of the process nor a container's share of the processor's time is looked at, and threads that wait for a
-    processor slow all of them down.
+    processor slow all of them down. Where so many are `wanted`, it is those.
     """
+    if wanted is not None:
+        torch.set_num_threads(wanted)
+        return wanted
     now = torch.get_num_threads()
     if any(name in os.environ for name in SET_BY_USER):
         return now

@@ -7,7 +7,15 @@ from spantune.errors import ConfigError
 from spantune.tasks import Task
 
 
-def opened(task: Task, run: str | Path, backend: str, *, always_answer: bool, device: str | None = None) -> Any:
+def opened(
+    task: Task,
+    run: str | Path,
+    backend: str,
+    *,
+    always_answer: bool,
+    device: str | None = None,
+    threads: int | None = None,
+) -> Any:
     """The predictor of a run, on a GPU where there is one and no `device` is named.
 
     Raises `ConfigError` where a run that classifies is to answer always: it does. Other errors are those of `Task.open`.
@@ -18,5 +26,5 @@ def opened(task: Task, run: str | Path, backend: str, *, always_answer: bool, de
             expected="a run that answers questions, and may give no answer",
             next_move="leave it away: every text gets a label",
         )
-    predictor = task.open(run, backend, device=device)
+    predictor = task.open(run, backend, device=device, threads=threads)
     return predictor.always_answering() if always_answer else predictor

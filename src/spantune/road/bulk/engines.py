@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from spantune.data.parts import Part
-from spantune.errors import ConfigError, MissingExtraError, RunError
+from spantune.errors import ConfigError, MissingExtraError, RunError, SpantuneError
+from spantune.inference.exported import ENGINES
 from spantune.road.bulk.working import Finished, Work, Worker
 from spantune.wording import first_line, visible
 
@@ -24,14 +25,20 @@ PART = tuple(field.name for field in fields(Part))
 
 
 class Actor:
-    """A `Worker` as Ray Data calls it: rows in, rows out."""
+    """A `Worker` as Ray Data calls it: rows in, rows out. One that cannot begin says so of its first part, and ends all."""
 
     def __init__(self, work: Work) -> None:
-        self.worker = Worker(work)
+        self.worker: Worker | SpantuneError
+        try:
+            self.worker = Worker(work)
+        except SpantuneError as error:  # Ray would tell the last line of where it was raised
+            self.worker = error
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Answer the part of this row."""
-        finished = self.worker(Part(**{name: row[name] for name in PART}))
+        part = Part(**{name: row[name] for name in PART})
+        begun = isinstance(self.worker, Worker)
+        finished = Finished(part.number, 0, 0, self.worker) if isinstance(self.worker, SpantuneError) else self.worker(part)
         error = (
             None if finished.error is None else [getattr(finished.error, name) for name in ("found", "expected", "next_move")]
         )
@@ -40,6 +47,7 @@ class Actor:
             "rows": finished.rows,
             "unanswered": finished.unanswered,
             "error": error,
+            "begun": begun,
             "notes": list(finished.notes),
         }
 
@@ -48,8 +56,8 @@ def answered_by_ray(parts: Sequence[Part], work: Work, workers: int | None) -> I
     """What became of each part, in the order in which they are done.
 
     `RAY_ADDRESS` names a cluster; without it Ray is started on this machine, for this call. Raises `MissingExtraError` without
-    Ray, `ConfigError` for more workers than it has processors or GPUs for, `RunError` where Ray gives up. What Ray prints
-    meanwhile goes to standard error.
+    Ray, `ConfigError` for more workers than it has processors or GPUs for, `RunError` where Ray gives up or a worker cannot
+    begin. What Ray prints meanwhile goes to standard error.
     """
     ray = _ray()
     ours = not ray.is_initialized()
@@ -72,8 +80,9 @@ def answered_by_ray(parts: Sequence[Part], work: Work, workers: int | None) -> I
 def _answered(ray: Any, parts: Sequence[Part], work: Work, workers: int | None) -> Iterator[Finished]:
     has = ray.cluster_resources()
     gpus, processors = int(has.get("GPU", 0)), int(has.get("CPU", 1))
-    most = gpus or processors
-    count = gpus or max(1, processors // 2) if workers is None else workers
+    taken = 0 if work.backend in ENGINES else gpus  # exported models compute on processors
+    most = taken or processors
+    count = taken or max(1, processors // 2) if workers is None else workers
     if not 1 <= count <= most:
         raise ConfigError(
             f"--workers {count} where Ray has {gpus} GPUs and {processors} processors",
@@ -86,16 +95,18 @@ def _answered(ray: Any, parts: Sequence[Part], work: Work, workers: int | None) 
     data = ray.data.from_items([asdict(part) for part in parts], override_num_blocks=min(len(parts), MOST_BLOCKS))
     answered = data.map(
         Actor,
-        fn_constructor_args=(replace(work, threads=None if gpus else each),),
+        fn_constructor_args=(replace(work, threads=each, device=None if taken else "cpu"),),
         compute=ray.data.ActorPoolStrategy(size=count),
-        num_cpus=0 if gpus else each,
-        num_gpus=1 if gpus else 0,
+        num_cpus=0 if taken else each,
+        num_gpus=1 if taken else 0,
     )
     for row in answered.iter_rows():
         error = None
         if row["error"] is not None:
             found, expected, next_move = map(str, row["error"])
             error = RunError(found, expected=expected, next_move=next_move)
+            if not row["begun"]:
+                raise error
         yield Finished(int(row["part"]), int(row["rows"]), int(row["unanswered"]), error, tuple(map(str, row["notes"])))
 
 

@@ -95,7 +95,7 @@ def predict_parts(
     same_task(shape.task, facts.task)
     _check_apart(data, out)
     with working(watch, "loading the model"):  # what is wrong with it is told here, not by a worker that dies
-        opened(TASKS[facts.task], run, backend, always_answer=always_answer)
+        opened(TASKS[facts.task], run, backend, always_answer=always_answer, device="cpu")  # a GPU is its worker's
     watch.note(f"{data}: {sum(part.rows for part in parts):,} rows in {len(parts):,} parts, read as {shape.shape} (parquet)")
     work = Work(str(run), out, facts.task, ReadAs(shape.shape, read_as.columns, read_as.encoding), always_answer, top, backend)
     missing = _claim(work, parts, {"data": fingerprint_of(parts), "rows_a_part": rows}, watch)

@@ -1,9 +1,11 @@
 """In: what is to be done, and a part. Out: the part's file of answers, and what to tell of it. Does not know: other workers."""
 
+import platform
 import secrets
-import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 from spantune.data import ReadAs
@@ -19,8 +21,12 @@ TRIED, TRIES, STARTS = ".tried-", 3, 12
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How parts are to be answered, and where their files go: what a worker on another machine has to know."""
+    """How parts are to be answered, and where their files go: what a worker on another machine has to know.
 
+    `version` is that of the spantune which gives the work out. It stands first: one with other fields finds it there.
+    """
+
+    version: str = field(default_factory=partial(version, "spantune"), kw_only=True)
     run: str
     out: str
     task: str
@@ -29,6 +35,7 @@ class Work:
     top: int
     backend: str
     threads: int | None = None
+    device: str | None = None
 
     def place_of(self, name: str) -> str:
         """Where a file of the output is."""
@@ -51,9 +58,13 @@ class Finished:
 
 
 class Worker:
-    """Holds the model of a run, and answers one part after the other. A part that is there already is left as it is."""
+    """Holds the model of a run, and answers one part after the other. A part that is there already is left as it is.
+
+    Raises `RunError` for work that another version of spantune gives out: its answers could be others.
+    """
 
     def __init__(self, work: Work) -> None:
+        _check_version(work.version)
         self.work = work
         self.task = TASKS[work.task]
         starting = work.place_of(f"{TRIED}start-{secrets.token_hex(4)}.json")
@@ -65,15 +76,10 @@ class Worker:
             )
         with suppress(OutputError):  # the first part will tell
             write_note(0, starting)
-        self.predictor = opened(self.task, work.run, work.backend, always_answer=work.always_answer)
+        self.predictor = opened(
+            self.task, work.run, work.backend, always_answer=work.always_answer, device=work.device, threads=work.threads
+        )
         remove(starting)
-        if "torch" in sys.modules and hasattr(self.predictor, "model"):  # exported runs need no torch
-            import torch
-
-            if torch.cuda.is_available():
-                self.predictor.model.to("cuda")
-            if work.threads is not None:
-                torch.set_num_threads(work.threads)
 
     def __call__(self, part: Part) -> Finished:
         """Read the part, answer it, write it in one step."""
@@ -108,3 +114,13 @@ class Worker:
                 next_move="mostly memory runs out: give Ray fewer --workers, or machines with more of it",
             )
         write_note(tries + 1, file)
+
+
+def _check_version(given: str) -> None:
+    mine = version("spantune")
+    if mine != given:
+        raise RunError(
+            f"a worker on {platform.node()} has spantune {mine}, and spantune {given} gave it the work",
+            expected="the same version on every machine",
+            next_move=f"pip install spantune=={given} on that machine, then give the same command",
+        )
