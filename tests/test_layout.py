@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "tasks": {*GROUND, "data", "evaluation", "features", "models", "training", "inference"},
     "export": {*GROUND, "data", "evaluation", "features", "models", "inference"},
     "road": {
+        "embedded",
         "durable",
         "processes",
         "errors",

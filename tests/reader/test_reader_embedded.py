@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import made_examples
+from conftest import made_examples, quick_config, same_weights
 from typer.testing import CliRunner
 
 import spantune
@@ -15,13 +15,19 @@ from spantune.cli.main import app
 from spantune.data import Example, Span, TextExample, record_hash, write_examples
 from spantune.data.general import probe, replay
 from spantune.embedded import EMBEDDED, READER_FOLDER, READER_SHA256
-from spantune.errors import ConfigError, ModelError
+from spantune.errors import ConfigError, ModelError, RunError
+from spantune.export.exporting import _beside
 from spantune.inference import Reader
 from spantune.models import ENCODER, has_new_head, load_classifier, load_reader, open_reader, sources
 from spantune.models.merging import merge_adapter
 from spantune.models.quiet import quiet
 from spantune.road import export_reader
-from spantune.runs import known_from_training, read_facts
+from spantune.road.bulk import predicting
+from spantune.road.commands import report_command
+from spantune.road.comparing import _check as _check_calibrated
+from spantune.road.predicting import identity_of
+from spantune.runs import known_from_training, load_run, read_facts
+from spantune.runs.reading import load_history
 
 ROOT = Path(__file__).parent.parent.parent
 EMBARGO = "The oil crisis began in October 1973, when members of OAPEC proclaimed an embargo. Prices quadrupled by March 1974."
@@ -198,10 +204,78 @@ def test_its_export_needs_a_folder(tmp_path):
     assert not (READER_FOLDER / "exported").exists()
 
 
-def test_a_folder_of_that_name_is_taken_by_its_path(tmp_path, monkeypatch, reader_run):
+@pytest.fixture
+def beside_it(tmp_path, monkeypatch, reader_run):
+    """A run of one's own in a folder called as the word is, in the folder where one stands."""
     shutil.copytree(reader_run, tmp_path / "embedded")
     monkeypatch.chdir(tmp_path)
-    assert read_facts("./embedded").data != read_facts("embedded").data
+    return reader_run
+
+
+@pytest.mark.parametrize("named", ["./embedded", Path("embedded")], ids=["text", "path"])
+def test_a_folder_of_that_name_is_taken_by_its_path(beside_it, named):
+    """Previously `Path("embedded")` was taken for the word: a run saved there was opened with facts and weights of another."""
+    assert read_facts(named) == read_facts(beside_it) != read_facts(EMBEDDED)
+    assert load_run(named).facts == read_facts(beside_it)
+    assert load_history(named) == load_history(beside_it)
+    assert known_from_training(named, made_examples(3)).touched_count == 3
+    mine, theirs = Reader.load(named), Reader.load(beside_it)
+    assert (mine.settings, len(mine.tokenizer)) == (theirs.settings, len(theirs.tokenizer))
+    assert same_weights(mine.model, theirs.model)
+    assert Reader.load(EMBEDDED).settings == Reader.load(READER_FOLDER).settings != mine.settings
+
+
+def test_a_folder_of_that_name_is_asked_evaluated_predicted_and_calibrated_by_its_path(beside_it, tmp_path, data_folder):
+    held_out = data_folder / "held-out.json"
+    here, there = (spantune.evaluate_run(one, [held_out]) for one in (Path("embedded"), beside_it))
+    assert here.predictions == there.predictions
+    asked = [spantune.ask_run(one, "When?", context=EMBARGO).said for one in (Path("embedded"), beside_it, EMBEDDED)]
+    assert asked[0] == asked[1] != asked[2]
+    assert {Path(name).parent for name in identity_of(Path("embedded"))} == {Path("embedded"), Path()}
+    ask, wanted = (spantune.pipeline(model=one) for one in (Path("embedded"), beside_it))
+    assert ask("When?", EMBARGO) == wanted("When?", EMBARGO)
+    _check_calibrated(Path("embedded"), None)
+    with pytest.raises(RunError, match="part of the package"):
+        _check_calibrated(EMBEDDED, None)
+
+
+def test_commands_that_are_shown_name_such_a_folder_so_that_it_is_found(beside_it):
+    assert report_command(Path("embedded"), ["data.json"], Path("r.html")).startswith("spantune report ./embedded data.json ")
+    assert report_command(EMBEDDED, ["data.json"], Path("r.html")).startswith("spantune report embedded data.json ")
+
+
+def test_a_run_that_is_trained_into_such_a_folder_has_its_own_facts(tmp_path, monkeypatch, data_folder, tiny_model_folder):
+    """Previously its facts, and with them all that was shown after the training, were those of the embedded reader."""
+    monkeypatch.chdir(tmp_path)
+    config = quick_config(tiny_model_folder, epochs=1)
+    made = spantune.train_run([data_folder / "questions.json"], "embedded", config)
+    assert made.facts.config.model.name == str(tiny_model_folder)
+    assert made.facts == read_facts(tmp_path / "embedded")
+
+
+def test_bulk_answering_takes_the_word_for_the_reader_alone(beside_it, tmp_path, monkeypatch):
+    """Previously data in a folder of that name was looked for where each worker happened to stand."""
+    pytest.importorskip("pyarrow")
+    works = []
+    monkeypatch.setattr(predicting, "answered_by_ray", lambda parts, work, workers: works.append((parts, work)) or ())
+    monkeypatch.setattr(predicting, "_told", lambda *_: None)
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    Path("embedded").mkdir()
+    write_examples(made_examples(4), "embedded/data.parquet")
+    spantune.predict_parts(EMBEDDED, "embedded", "out")
+    shutil.copytree(beside_it, "run/embedded")
+    monkeypatch.chdir("run")
+    spantune.predict_parts(Path("embedded"), "../embedded/data.parquet", "embedded-out")
+    assert [work.run for _, work in works] == [EMBEDDED, str(tmp_path / "deep" / "run" / "embedded")]
+    assert works[0][0][0].file == str(tmp_path / "deep" / "embedded" / "data.parquet")
+    assert works[0][1].out == str(tmp_path / "deep" / "out")
+
+
+def test_the_export_of_such_a_folder_goes_beside_its_model(beside_it):
+    assert _beside(Path("embedded")) == Path("embedded/exported")
+    with pytest.raises(ConfigError, match="--out FOLDER"):
+        _beside(EMBEDDED)
 
 
 def test_to_answer_always_is_for_runs_that_answer(classifier_run, tmp_path):

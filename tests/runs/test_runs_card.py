@@ -142,6 +142,12 @@ def test_a_model_that_began_as_the_embedded_reader_names_it_and_its_licence():
     assert "embedded reader" not in parsed(facts(base_model="embedded", task="classify")).text
 
 
+def test_a_model_that_began_in_a_folder_of_that_name_names_the_folder():
+    card = parsed(facts(base_model="embedded", base_is_folder=True))
+    assert "It is embedded, fine-tuned" in card.text
+    assert "MiniLM" not in card.content
+
+
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_names_break_neither_yaml_nor_markdown(hostile):
     card = facts(

@@ -10,6 +10,7 @@ import typer
 import spantune
 from spantune.cli import options, show
 from spantune.cli.terminal import Terminal
+from spantune.embedded import as_name
 
 NAME = "demo"
 # With the installation, five minutes on 2 cores.
@@ -59,7 +60,7 @@ def command(
         {**trained.as_dict(), "question": asked.question, "answer": trace.answer.as_dict()},
         as_json=json,
         text=lambda: show.line(
-            f"The model is in {folder}. Next: {program} ask {shlex.quote(str(folder))} {shlex.quote(asked.question)} "
+            f"The model is in {folder}. Next: {program} ask {shlex.quote(as_name(folder))} {shlex.quote(asked.question)} "
             f"--context-file {shlex.quote(str(context))}"
         ),
     )

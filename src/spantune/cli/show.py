@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from spantune.cli.terminal import console_for
+from spantune.embedded import as_name
 from spantune.wording import counted, visible
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def trained(made: "Trained", *, next_move: bool = True) -> None:
     if made.facts.judged is not None:
         verdict(made.facts.judged["verdict"])
     if next_move:
-        line(f'The run is in {made.folder}. Next: spantune ask {made.folder} "…"' + _context_hint(made.facts.task))
+        line(f'The run is in {made.folder}. Next: spantune ask {as_name(made.folder)} "…"' + _context_hint(made.facts.task))
 
 
 def bulk(made: "Bulk") -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from spantune import durable
 from spantune.data.records import Example
-from spantune.embedded import EMBEDDED
+from spantune.embedded import EMBEDDED, as_name
 from spantune.errors import ConfigError, EmptyDataError, ModelError, OutputError, RunError, SpantuneError
 from spantune.export.graph import fuse, fused_nodes, quantise, write_onnx, write_openvino
 from spantune.export.measuring import Comparison, Limits, compare, refusals
@@ -90,7 +90,7 @@ def export_run(
     with _staging(target) as staging:
         special = special_ids(reader.tokenizer)
         reader.tokenizer.backend_tokenizer.save(str(staging / TOKENIZER))
-        model_in_fp32 = open_reader(str(run))
+        model_in_fp32 = open_reader(as_name(run))
         inputs, fused = _write_model(model_in_fp32, format, int8, staging)
         model = _model_file(format)
         windows = reader.encode(records[:QUESTIONS_CHECKED])
@@ -116,7 +116,7 @@ def export_run(
 
 
 def _beside(run: Path | str) -> Path:
-    if str(run) == EMBEDDED:
+    if run == EMBEDDED:
         raise ConfigError(
             "no folder to export the embedded reader to: its own belongs to the installed package",
             expected="--out FOLDER",

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from spantune import durable
 from spantune.embedded import EMBEDDED as EMBEDDED
+from spantune.embedded import ENCODER as ENCODER
 from spantune.embedded import READER_FOLDER, READER_SHA256
 from spantune.errors import ModelError
 from spantune.models.merging import CONFIG, WEIGHTS, base_of
 from spantune.models.vetting import vet
 from spantune.wording import reason_of, shortened, visible
 
-ENCODER = "embedded-encoder"
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # sentence-transformers/all-MiniLM-L6-v2
 NAMES = (
     "'embedded', 'embedded-encoder', a folder with config.json and *.safetensors, or a Hub name such as "

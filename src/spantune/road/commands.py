@@ -7,6 +7,7 @@ from typing import Any
 
 from spantune.config import Config, as_setting, flattened
 from spantune.data import ReadAs
+from spantune.embedded import as_name
 from spantune.evaluation import Scoring
 from spantune.runs import RunFacts
 
@@ -55,7 +56,7 @@ def report_command(
     given = [word for name, value in options.items() if value for word in (name, value)]
     files = [str(one) for one in data]
     reading = _reading(read_as or ReadAs())
-    return shlex.join(["spantune", "report", str(run), *files, "--out", str(out), *others, *given, *reading])
+    return shlex.join(["spantune", "report", as_name(run), *files, "--out", str(out), *others, *given, *reading])
 
 
 def as_kept(read_as: ReadAs) -> Mapping[str, Any]:

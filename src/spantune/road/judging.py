@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from spantune.data import LeakReport
+from spantune.embedded import as_name
 from spantune.errors import RunError
 from spantune.evaluation import Comparison, Judgement, Known, Mean, Resampling, Scores, Scoring, compare, judge
 from spantune.evaluation.analysis import UNTUNED as MODEL_BEFORE
@@ -91,7 +92,7 @@ def _unreachable(run: str | Path, facts: RunFacts, records: Sequence[Any], score
     wrong = [record for record, one in zip(records, scores.per_question, strict=True) if not one.exact_match]
     placed = [record for record in wrong if record.answers and all(_stands(record, span) for span in record.answers)]
     with working(watch, "looking for answers that no window shows"):
-        return frozenset(encode(placed, load_tokenizer(str(run)), facts.config.windows).lost.examples)
+        return frozenset(encode(placed, load_tokenizer(as_name(run)), facts.config.windows).lost.examples)
 
 
 def _stands(record: Any, span: Any) -> bool:

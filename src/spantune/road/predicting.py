@@ -8,6 +8,7 @@ from pathlib import Path
 from spantune import durable
 from spantune.data import ReadAs, fingerprint_in_order, read_files
 from spantune.data.growing import write_growing
+from spantune.embedded import as_name
 from spantune.errors import EmptyDataError
 from spantune.inference.backends import AUTO
 from spantune.road.matching import same_task
@@ -84,7 +85,7 @@ def identity_of(run: str | Path) -> dict[str, str]:
     if not (folder / "config.json").is_file():  # an adapter; an exported run answers where torch is not installed
         from spantune.models.sources import adapters_of, resolve_model
 
-        homes |= {Path(resolve_model(str(run))), *adapters_of(str(run))}
+        homes |= {Path(resolve_model(as_name(run))), *adapters_of(as_name(run))}
     for home in sorted(home for home in homes if home.is_dir()):
         files = sorted(one for one in home.rglob("*") if one.suffix in ANSWERING)
         found |= {str(one): durable.sha256(one) for one in files}

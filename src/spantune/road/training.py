@@ -111,7 +111,7 @@ def train_run(
     predictor = loaded.task.tuned(outcome.scene.predictor, outcome.measured)
     if judged is not None:
         predictor = predictor.calibrated(judged.calibration)
-    return Trained(Path(out), read_facts(out), result.history, predictor, tuple(outcome.scene.held_out))
+    return Trained(Path(out), read_facts(Path(out)), result.history, predictor, tuple(outcome.scene.held_out))
 
 
 def _pinned(config: Config, checkpoints: Path, *, resume: bool) -> Config:

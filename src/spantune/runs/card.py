@@ -15,7 +15,7 @@ from urllib.parse import quote
 import yaml
 
 from spantune.config import as_setting, flattened
-from spantune.embedded import EMBEDDED
+from spantune.embedded import EMBEDDED, ENCODER
 from spantune.markdown import as_code, as_table, as_text, one_line
 from spantune.training.curves import BEST_MARK, columns
 from spantune.training.history import History, score_name
@@ -197,7 +197,7 @@ def _what(card: CardFacts) -> str:
     task = TASKS[card.task]
     folder = PurePosixPath(card.base_model.replace("\\", "/")).name or "a local model"
     base = folder if card.base_is_folder else _hub_id(card) or card.base_model
-    if card.base_model == EMBEDDED and card.task == "answer":
+    if card.base_model == EMBEDDED and not card.base_is_folder and card.task == "answer":
         base = f"spantune's embedded reader, under CC BY-SA 4.0, on {base}"
     return (
         f"# {as_text(card.name) or 'unnamed'}\n\n"
@@ -325,7 +325,7 @@ SECTIONS: tuple[Callable[[CardFacts], str], ...] = (
 
 # Hub ids: one or two parts of letters, digits, '-', '_' and '.', none of which starts with '-' or '.'.
 HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
-HUB_IDS = dict.fromkeys((EMBEDDED, "embedded-encoder"), "sentence-transformers/all-MiniLM-L6-v2")
+HUB_IDS = dict.fromkeys((EMBEDDED, ENCODER), "sentence-transformers/all-MiniLM-L6-v2")
 
 
 def _hub_id(card: CardFacts) -> str | None:

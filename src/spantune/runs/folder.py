@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from spantune import durable
 from spantune.config import Config
 from spantune.data import Record, fingerprint, sketch
+from spantune.embedded import EMBEDDED, ENCODER
 from spantune.errors import OutputError, RunError
 from spantune.models.merging import CONFIG as ADAPTER_CONFIG
 from spantune.models.methods import METHOD, METHODS
@@ -241,7 +242,7 @@ def _card(name: str, facts: RunFacts, history: History, provenance: Provenance) 
             name=name,
             task=facts.task,
             base_model=base,
-            base_is_folder=Path(base).expanduser().is_dir(),
+            base_is_folder=base not in (EMBEDDED, ENCODER) and Path(base).expanduser().is_dir(),
             train_count=len(provenance.train),
             held_out_count=len(provenance.held_out),
             data_names=[Path(name).name for name in provenance.data_names],

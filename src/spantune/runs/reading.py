@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from spantune.data import LeakReport, Record
-from spantune.embedded import EMBEDDED, READER_FOLDER
+from spantune.embedded import EMBEDDED, READER_FOLDER, as_name
 from spantune.errors import DataError, RunError
 from spantune.runs.facts import RunFacts
 from spantune.wording import first_line, shortened, visible
@@ -22,12 +22,12 @@ FACTS, HISTORY, SKETCH, CHECKPOINTS = "spantune.json", "history.json", "trained-
 
 
 def run_folder(run: Path | str) -> Path:
-    """Where a run is: the package's own files for the word `embedded`, and every other path as it is.
+    """Where a run is: the package's own files for the word `embedded`, and every path as it is, one of that name too.
 
-    >>> run_folder("runs/policy").as_posix()
-    'runs/policy'
+    >>> run_folder("runs/policy").as_posix(), run_folder(Path("embedded")).as_posix()
+    ('runs/policy', 'embedded')
     """
-    return READER_FOLDER if str(run) == EMBEDDED else Path(run)
+    return READER_FOLDER if run == EMBEDDED else Path(run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def load_run(folder: Path | str, task: str | None = None) -> Run:
     Raises `RunError` when the folder is missing, unfinished, of another task than `task`, or its weights are damaged;
     `ModelError` when weights are missing.
     """
-    name, folder = str(folder), run_folder(folder)
+    name, folder = as_name(folder), run_folder(folder)
     facts = read_facts(folder)
     if task is not None and facts.task != task:
         raise RunError(

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from spantune.embedded import as_name
 from spantune.errors import ConfigError, ModelError
 from spantune.inference.drop_in.called import QuestionAnsweringPipeline
 from spantune.inference.drop_in.calls import OptionError
@@ -95,11 +96,11 @@ def _loaded(model: Any, tokenizer: Any, revision: str | None, token: Any) -> tup
     if not isinstance(model, str | Path):
         _check_head(model)
         if tokenizer is None or isinstance(tokenizer, str | Path):
-            tokenizer = load_tokenizer(str(tokenizer or model.config._name_or_path))
+            tokenizer = load_tokenizer(as_name(tokenizer or model.config._name_or_path))
         return model, tokenizer
-    folder = _folder(str(model), revision, token)
+    folder = _folder(as_name(model), revision, token)
     if tokenizer is None or isinstance(tokenizer, str | Path):
-        tokenizer = load_tokenizer(folder if tokenizer is None else str(tokenizer))
+        tokenizer = load_tokenizer(folder if tokenizer is None else as_name(tokenizer))
     return open_reader(folder), tokenizer
 
 
@@ -123,7 +124,7 @@ def _folder(name: str, revision: str | None, token: Any) -> str:
         return name
     source = resolve_model(name)
     if Path(source).is_dir():
-        return source
+        return as_name(Path(source))
     return str(fetched(source, revision, token))
 
 

@@ -18,11 +18,11 @@ from spantune.data.parts import (
     sweep,
     write_note,
 )
+from spantune.embedded import EMBEDDED
 from spantune.errors import ConfigError, EmptyDataError, RunError
 from spantune.evaluation import Mean, Resampling
 from spantune.evaluation.judging import mean_in_percent
 from spantune.inference.backends import AUTO
-from spantune.models import EMBEDDED
 from spantune.road.bulk.engines import answered_by_ray
 from spantune.road.bulk.tables import LAYOUTS
 from spantune.road.bulk.working import TRIED, Work
@@ -85,7 +85,7 @@ def predict_parts(
     """
     watch, read_as = watch or Silent(), read_as or ReadAs()
     _check_counts(rows, workers)
-    run, data, out = (_absolute(str(one)) for one in (run, data, out))  # workers have a folder of their own
+    run, data, out = run if run == EMBEDDED else _absolute(run), _absolute(data), _absolute(out)  # workers are elsewhere
     facts = read_facts(run)
     with working(watch, "reading"):
         parts = divide(data, rows)
@@ -133,8 +133,8 @@ def _check_apart(data: str, out: str) -> None:
         )
 
 
-def _absolute(where: str) -> str:
-    return where if "://" in where or where == EMBEDDED else str(Path(where).absolute())
+def _absolute(where: str | Path) -> str:
+    return str(where) if "://" in str(where) else str(Path(where).absolute())
 
 
 def _claim(work: Work, parts: tuple[Part, ...], started_with: dict[str, Any], watch: Watch) -> list[Part]:
