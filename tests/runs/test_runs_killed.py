@@ -12,6 +12,9 @@ from spantune import durable
 from spantune.config import with_settings
 from spantune.road import evaluate_run, train_run
 from spantune.road import training as road
+from spantune.runs.folder import STAGING
+from spantune.runs.lock import LOCK
+from spantune.runs.reading import FACTS
 
 
 def trained(data, held_out, out, model_folder, fail_at, resume):
@@ -56,16 +59,26 @@ def _killed_and_gone_on_with(words, whole, tmp_path, at):
     children[0].join(several.PATIENCE)
     several.finish(children, results, expected=0)
     assert children[0].exitcode == -signal.SIGKILL
-    if not (out / "spantune.json").exists():
+    whole_already = (out / FACTS).exists()
+    assert whole_already == (at == steps)
+    if not whole_already:
         several.run(1, trained, data, held_out, str(out), model, NEVER, True)
-    assert sorted(path.name for path in out.iterdir() if path.name != "checkpoints") == sorted(
-        path.name for path in undisturbed.iterdir()
-    )
+    assert _beside_the_run(out, undisturbed) == (["checkpoints", LOCK, STAGING] if whole_already else [])
     for name in ("model.safetensors", "adapter/adapter_model.safetensors"):
         assert (out / name).read_bytes() == (undisturbed / name).read_bytes()
     mine, theirs = (json.loads((folder / "spantune.json").read_text()) for folder in (out, undisturbed))
     assert mine["scores"] == theirs["scores"]
     assert evaluate_run(out, [held_out]).scores.f1 == pytest.approx(mine["scores"]["f1"])
+
+
+def _beside_the_run(out, undisturbed):
+    """What lies in the folder of a run besides all that a run has, hidden names too; the lock and the staging hold nothing."""
+    names, usual = ({path.name for path in folder.iterdir()} for folder in (out, undisturbed))
+    assert usual <= names
+    staged = {name for name in names if name.startswith(STAGING)}
+    assert [list((out / name).iterdir()) for name in staged] == [[] for _ in staged]
+    assert not (out / LOCK).exists() or (out / LOCK).stat().st_size == 0
+    return sorted([*(names - usual - staged), *(STAGING for _ in staged)], key=lambda name: name.lstrip("."))
 
 
 @pytest.mark.parametrize("at", FEW)
@@ -78,6 +91,11 @@ def test_a_save_that_is_killed_is_done_again(words, whole, tmp_path, at):
 @pytest.mark.parametrize("at", [at for at in range(1, 60) if at not in FEW])
 def test_a_save_that_is_killed_at_any_step_is_done_again(words, whole, tmp_path, at):
     _killed_and_gone_on_with(words, whole, tmp_path, at)
+
+
+def test_a_save_that_is_killed_when_all_is_in_its_place_is_a_run(words, whole, tmp_path):
+    """Its process could not take the lock, the folder that it moved out of and the checkpoints with it."""
+    _killed_and_gone_on_with(words, whole, tmp_path, whole[1])
 
 
 def test_a_save_takes_as_many_steps_as_these_tests_kill(whole):
