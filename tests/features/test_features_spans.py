@@ -1,5 +1,7 @@
 """Scores become spans: the best of all valid pairs, never two separate best guesses."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from conftest import made_examples, tokenizer_of
@@ -159,6 +161,12 @@ def test_any_logits_give_the_finite_pairs_of_trying_every_pair_in_order_and_thei
             assert [(one.score, one.first, one.last) for one in scores.candidates] == expected
             total = np.logaddexp.reduce([score for score, *_ in pairs], initial=-np.inf)
             assert scores.log_total == pytest.approx(total, rel=1e-9, abs=1e-9, nan_ok=True)
+            null = windows.null[window]
+            assert scores.null == pytest.approx(float(start[row, null]) + float(end[row, null]), nan_ok=True)
+            assert {scores.window, *(one.window for one in scores.candidates)} == {window}
+            tokens = [windows.bounds[window] + place for one in expected for place in one[1:]]
+            assert [one.start for one in scores.candidates] == windows.starts[tokens[::2]].tolist()
+            assert [one.end for one in scores.candidates] == windows.ends[tokens[1::2]].tolist()
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.0, 30.0, 1e4])
@@ -176,17 +184,25 @@ def test_the_sum_over_all_pairs_loses_nothing_to_sliding(scale, reach):
     assert np.isfinite(wanted).all()
 
 
-def test_candidates_are_made_when_looked_at_and_behave_as_a_tuple_does():
-    windows = one_window()
-    start = np.linspace(0, 1, int(windows.lengths[0]))[None]
-    found = best_spans(windows, np.array([0]), start, start, answer_length=5, top=7)[0].candidates
-    made = tuple(found)
-    assert (len(found), len(made), found[0], found[-1], found[1:3]) == (7, 7, made[0], made[6], made[1:3])
-    assert found == made
-    assert hash(found) == hash(made)
-    assert repr(found) == repr(made)
-    with pytest.raises(IndexError):
-        found[7]
+@pytest.mark.parametrize("levels", [2, 1000], ids=["equal scores", "one best"])
+@pytest.mark.parametrize("length", [48, 128], ids=["many windows", "one window"])
+def test_candidates_are_made_when_looked_at_and_behave_as_a_tuple_does(length, levels):
+    windows = encode([Example("q", "Which?", CONTEXT * 4)], tokenizer_of("wordpiece"), WindowsConfig(length=length, stride=8))
+    indices = np.arange(len(windows))
+    assert (len(windows) > 1) == (length == 48)
+    draw = np.random.default_rng(3)
+    start, end = draw.integers(0, levels, (2, len(windows), int(windows.lengths.max()))).astype(np.float32)
+    for scores in best_spans(windows, indices, start, end, answer_length=5, top=7):
+        found = scores.candidates
+        made = tuple(found)
+        assert len(found) == len(made) == 7
+        assert [found[place] for place in range(-7, 7)] == [*made, *made]
+        assert (found[:2], found[1:3], found[::-1]) == (made[:2], made[1:3], made[::-1])
+        assert found == made and found == list(found)
+        assert found != made[:-1] and found != "candidates" and found != 7
+        assert (hash(found), repr(found)) == (hash(made), repr(made))
+        with pytest.raises(IndexError):
+            found[7]
 
 
 @settings(max_examples=100)
@@ -219,3 +235,140 @@ def test_the_best_candidate_of_a_lone_window_is_the_first_of_all(kind):
     assert (len(found), found[-1], found[:2]) == (4, tuple(found)[3], tuple(found)[:2])
     assert found[1].score > found[2].score
     assert (hash(found), repr(found)) == (hash(tuple(found)), repr(tuple(found)))
+
+
+def scored(windows, index, **at):
+    """Start and end logits (1, T) of one window: 0, but where `at` names them by a word of the context."""
+    start, end = np.zeros((2, 1, int(windows.lengths.max())))
+    begin = windows.bounds[index]
+    for word, (its_start, its_end) in at.items():
+        place = int(np.flatnonzero(windows.starts[begin : begin + windows.lengths[index]] == CONTEXT.index(word))[-1])
+        start[0, place], end[0, place] = its_start, its_end
+    return start, end
+
+
+@pytest.mark.parametrize("scores", [-np.inf, np.nan])
+@pytest.mark.parametrize("top", [1, 3])
+def test_a_window_without_a_finite_score_has_no_answer(scores, top):
+    """A model that diverged: there are words enough, but none of them may be offered as an answer."""
+    windows = one_window()
+    logits = np.full((1, int(windows.lengths[0])), scores)
+    found = best_spans(windows, np.array([0]), logits, logits, answer_length=5, top=top)
+    assert merge_windows(CONTEXT, found, top) == []
+    assert (len(found[0].candidates), tuple(found[0].candidates), found[0].window) == (0, (), 0)
+
+
+def test_a_best_span_of_white_space_alone_gives_way_to_the_next():
+    """A space before a word may be a token of its own: trimmed, nothing is left of it to be an answer."""
+    context = "It  was   Paris"
+    windows = one_window(context, kind="decoder")
+    places = list(zip(windows.starts.tolist(), windows.ends.tolist(), strict=True))
+    blank = next(at for at in range(*windows.context[0]) if not context[slice(*places[at])].strip())
+    start, end = np.zeros((2, 1, int(windows.lengths[0])))
+    start[0, blank] = end[0, blank] = 9.0
+    found = best_spans(windows, np.array([0]), start, end, answer_length=1, top=20)
+    assert found[0].candidates[0].score == 18.0
+    for top in (1, 4):
+        merged = merge_windows(context, found, top)
+        assert [one.score for one in merged] == [0.0] * top
+        assert all(context[one.start : one.end].strip() for one in merged)
+
+
+def test_the_better_of_two_windows_answers_and_of_equals_the_one_that_starts_first():
+    """Two windows of one question, scored at odds where they overlap: the order of the windows does not count."""
+    windows = encode([Example("q", "Which?", CONTEXT)], tokenizer_of("wordpiece"), WindowsConfig(length=20, stride=8))
+    indices = np.arange(len(windows))
+    assert len(windows) == 2
+    first, second = (set(windows.starts[slice(*(windows.bounds[at] + windows.context[at]))].tolist()) for at in indices)
+    assert {CONTEXT.index(word) for word in ("France", "of")} <= first & second
+
+    def merged(earlier, later, top):
+        pairs = (scored(windows, index, **at) for index, at in zip(indices, (earlier, later), strict=True))
+        start, end = (np.concatenate(both) for both in zip(*pairs, strict=True))
+        return merge_windows(CONTEXT, best_spans(windows, indices, start, end, answer_length=1, top=20), top)
+
+    def texts(candidates):
+        return [(CONTEXT[one.start : one.end], one.score, one.window) for one in candidates]
+
+    assert texts(merged({"France": (1, 1)}, {"of": (2, 2)}, 2)) == [("of", 4.0, 1), ("France", 2.0, 0)]
+    assert texts(merged({"France": (2, 2)}, {"of": (1, 1)}, 2)) == [("France", 4.0, 0), ("of", 2.0, 1)]
+    for top in (1, 2):
+        assert texts(merged({"France": (2, 2)}, {"of": (2, 2)}, top)) == [("of", 4.0, 1), ("France", 4.0, 0)][:top]
+    assert texts(merged({"France": (2, 2)}, {"France": (3, 3)}, 1)) == [("France", 6.0, 1)]
+
+
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+
+
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 10_000),
+    kind=st.sampled_from(["wordpiece", "bpe", "unigram", "decoder"]),
+    stride=st.integers(2, 10),
+    length=st.integers(28, 48),
+    levels=st.sampled_from([2, 5, 1000]),
+    reach=st.floats(0, 1),
+)
+def test_cutting_a_context_into_windows_changes_no_answer_that_the_overlap_holds(seed, kind, stride, length, levels, reach):
+    """The same logit for a token in every window that shows it: the n best answers are those of one long window."""
+    draw = np.random.default_rng(seed)
+    context = " ".join(draw.permutation(WORDS))
+    example, answer_length = Example("q", "Which?", context), 1 + int(reach * (stride - 1))
+    logits = {}
+
+    def answers(config):
+        windows = encode([example], tokenizer_of(kind), config)
+        indices = np.arange(len(windows))
+        start, end = draw.normal(0, 50, (2, len(windows), int(windows.lengths.max())))  # not of the context: never looked at
+        for row, (low, high) in enumerate(windows.context):
+            begin = windows.bounds[row]
+            whole = tuple(windows.ends[begin + low : begin + high].tolist())
+            for place, to in zip(range(low, high), whole, strict=True):
+                at = (windows.starts.item(begin + place), to)
+                start[row, place], end[row, place] = logits.setdefault(at, draw.integers(0, levels, 2))
+        found = best_spans(windows, indices, start, end, answer_length, top=10_000)
+        return len(windows), [(one.start, one.end, one.score) for one in merge_windows(context, found, top=10_000)]
+
+    cut, in_windows = answers(WindowsConfig(length=length, stride=stride))
+    whole, in_one = answers(WindowsConfig(length=512, stride=stride))
+    assert whole == 1 <= cut
+    assert in_windows == in_one
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 10_000), length=st.sampled_from([40, 200]), levels=st.sampled_from([2, 5, 1000]))
+def test_the_n_best_answers_are_distinct_in_order_and_begin_alike_for_every_n(seed, length, levels):
+    draw = np.random.default_rng(seed)
+    context = CONTEXT + "  the capital,  of Lyon "
+    windows = encode([Example("q", "Which?", context)], tokenizer_of("bpe"), WindowsConfig(length=length, stride=8))
+    indices = np.arange(len(windows))
+    start, end = draw.integers(0, levels, (2, len(windows), int(windows.lengths.max()))).astype(np.float32)
+    scores = best_spans(windows, indices, start, end, answer_length=6, top=500)
+    merged = merge_windows(context, scores, top=500)
+    texts = [context[one.start : one.end] for one in merged]
+    assert all(text == text.strip() != "" for text in texts)
+    assert len(set(texts)) == len(texts)
+    order = [(-one.score, one.start, one.end) for one in merged]
+    assert [score for score, *_ in order] == sorted(score for score, *_ in order)
+    for top in (1, 2, 5):
+        assert merge_windows(context, scores, top) == merged[:top]
+    higher = best_spans(windows, indices, start + 3, end - 1, answer_length=6, top=500)
+    assert [(one.start, one.end, one.score - 2) for one in merge_windows(context, higher, top=500)] == [
+        (one.start, one.end, one.score) for one in merged
+    ]
+
+
+def test_windows_that_wait_for_the_others_of_their_context_do_not_keep_the_logits():
+    """A context of many windows is answered after its last one: kept until then, the logits of all would fill the memory."""
+    windows = encode([Example("q", "Which?", CONTEXT * 60)], tokenizer_of("wordpiece"), WindowsConfig(length=256, stride=8))
+    start, end = np.random.default_rng(0).normal(size=(2, len(windows), 256))
+    indices = np.arange(len(windows))
+    best_spans(windows, indices, start, end, answer_length=5, top=3)
+    tracemalloc.start()
+    try:
+        scores = best_spans(windows, indices, start, end, answer_length=5, top=3)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert all(len(one.candidates) == 3 for one in scores)
+    assert kept < start.nbytes
