@@ -5,6 +5,7 @@
 # make nightly  the longer checks as well
 # make reader   the embedded reader anew, from public data: about an hour and a half on 2 cores
 # make coverage the tests again, with the lines and branches that they take
+# make mutants  small faults put into the code, and how many of them the tests notice: hours
 # make audit    known holes in the pinned dependencies (asks pypi.org), and build/sbom.json: what is installed, with licences
 # make bench    the figures that the README quotes
 
@@ -12,7 +13,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install demo test check nightly coverage audit reader bench bench-data clean
+.PHONY: install demo test check nightly coverage mutants audit reader bench bench-data clean
 
 install: $(STAMP)
 
@@ -38,6 +39,17 @@ nightly: install
 
 coverage: install
 	$(BIN)/python -m pytest --numprocesses 2 -m "not nightly" --cov --cov-report term:skip-covered --cov-report html:build/coverage
+
+# The mutated copy is what the tests import: the environment of its own sees what .venv has installed, but not its link to src.
+# `make mutants ROOMS="spantune.runs.*"` runs one room.
+PURE := -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+mutants: install
+	$(PYTHON) -m venv build/mutants
+	$(BIN)/python $(PURE) > "$$(build/mutants/bin/python $(PURE))/what-spantune-needs.pth"
+	build/mutants/bin/python -m pip install --quiet --constraint constraints.txt "mutmut>=3.8.1,<3.9"
+	rm -rf mutants
+	PYTHONPATH="$(CURDIR)/mutants/src" OMP_NUM_THREADS=1 build/mutants/bin/mutmut run $(ROOMS)
+	build/mutants/bin/python benchmarks/mutants.py
 
 audit: install
 	$(PYTHON) -m venv build/audit
@@ -66,4 +78,4 @@ bench-data: install
 	$(BIN)/python benchmarks/leakage.py | tee benchmarks/results/leakage.json
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-run
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-run mutants build/mutants build/mypy-of-mutants
