@@ -1,61 +1,40 @@
-"""What a run's folder holds, that it loads anywhere, and that nothing but a whole one is ever left or believed."""
+"""What a run's folder holds, that it loads anywhere, and that nothing but a whole one is ever believed."""
 
-import errno
 import json
 import os
 import shutil
 import stat
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from conftest import WINDOWS, made_examples, made_texts, quick
+from conftest import WINDOWS, made_examples, quick
 from safetensors.torch import load_file, save_file
+from saving import FILES, result_of, saved, told
 from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer
 
 from spantune.config import Config
-from spantune.errors import ModelError, OutputError, RunError
+from spantune.errors import ModelError, RunError
 from spantune.features import encode
 from spantune.inference import Classifier, Reader
 from spantune.inference.reader import ReaderSettings
 from spantune.runs import Provenance, claim_folder, known_from_training, load_run, read_facts, save_run
-from spantune.training import FineTuned, History, fine_tune
+from spantune.training import fine_tune
 
-FILES = [
-    "README.md",
-    "config.json",
-    "curves.png",
-    "history.json",
-    "model.safetensors",
-    "spantune.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "trained-on.sketch",
-]
 ENCODED = ("What was the note?", "Report 7. The note was 12. The points was 3.")
 
 
 @pytest.fixture
 def result(tiny_reader_model):
-    """A training that did not happen: saving wants only what came of it."""
-    return FineTuned(tiny_reader_model, History(), quick(), (), 1, (), answer_length=30, may_abstain=False)
-
-
-def saved(folder, result, tokenizer, **more):
-    return save_run(folder, result.model, tokenizer, Config(windows=WINDOWS, training=quick()), result, **more)
+    return result_of(tiny_reader_model)
 
 
 @pytest.fixture
 def copied(reader_run, tmp_path):
     """A whole run, to be damaged."""
     return Path(shutil.copytree(reader_run, tmp_path / "copy"))
-
-
-def told(error):
-    return error.value.found and error.value.expected and error.value.next_move
 
 
 # -- what is in it
@@ -275,146 +254,3 @@ def test_what_is_no_run_is_told_apart(tmp_path, tiny_model_folder):
     with pytest.raises(RunError, match="interrupted run") as caught:
         load_run(tmp_path / "begun")
     assert "--resume" in caught.value.next_move
-
-
-# -- the way to the folder
-
-
-def test_a_new_or_empty_folder_can_be_claimed_and_claimed_again(tmp_path):
-    (tmp_path / "empty").mkdir()
-    for name in ("empty", "new", "deep/er/new"):
-        assert claim_folder(tmp_path / name) == tmp_path / name / "checkpoints"
-        assert claim_folder(tmp_path / name).is_dir()
-
-
-def test_a_folder_in_the_way_is_refused_and_left_alone(tmp_path, reader_run, result, wordpiece):
-    (tmp_path / "letters").mkdir()
-    (tmp_path / "letters" / "dear.txt").write_text("Dear")
-    (tmp_path / "file").write_text("x")
-    taken = {tmp_path / "letters": "dear.txt", tmp_path / "file": "is a file", reader_run: "finished run"}
-    for folder, words in taken.items():
-        with pytest.raises(RunError, match=words):
-            claim_folder(folder)
-        with pytest.raises(RunError, match=words):
-            claim_folder(folder, resume=True)
-        with pytest.raises(RunError, match=words):
-            saved(folder, result, wordpiece)
-    assert (tmp_path / "letters" / "dear.txt").read_text() == "Dear"
-    assert [path.name for path in (tmp_path / "letters").iterdir()] == ["dear.txt"]
-    assert sorted(path.name for path in reader_run.iterdir()) == FILES
-
-
-def test_checkpoints_of_another_program_are_never_removed(tmp_path):
-    """Previously a folder of that name was taken for our own, and removed when the run was saved."""
-    theirs = tmp_path / "checkpoints" / "epoch-3.ckpt"
-    theirs.parent.mkdir()
-    theirs.write_bytes(b"weeks of work")
-    with pytest.raises(RunError, match="holds checkpoints"):
-        claim_folder(tmp_path)
-    assert theirs.read_bytes() == b"weeks of work"
-
-
-def test_there_is_nothing_to_resume_in_a_new_folder(tmp_path):
-    with pytest.raises(RunError, match="nothing to resume"):
-        claim_folder(tmp_path / "new", resume=True)
-    assert not (tmp_path / "new").exists()
-
-
-def test_a_start_that_was_killed_before_its_first_checkpoint_is_no_obstacle(tmp_path):
-    """Previously such a folder could neither be resumed ("no whole checkpoint") nor begun again ("add --resume")."""
-    checkpoints = claim_folder(tmp_path / "run")
-    (checkpoints / "checkpoint-3").mkdir()
-    (checkpoints / "checkpoint-3" / "model.safetensors").write_bytes(b"half")
-    (tmp_path / "run" / ".staging-0a1b2c3d").mkdir()
-    with pytest.raises(RunError, match="nothing to resume"):
-        claim_folder(tmp_path / "run", resume=True)
-    claim_folder(tmp_path / "run")
-    assert [path.name for path in (tmp_path / "run").rglob("*")] == ["checkpoints", "started-with.json"]
-
-
-def test_a_save_that_was_killed_is_no_obstacle_to_going_on(tmp_path, tiny_reader_model, wordpiece):
-    """Previously the `.staging` folder that a kill left behind was taken for something of the user's."""
-    checkpoints = claim_folder(tmp_path / "run")
-    windows = encode(made_examples(4), wordpiece, WINDOWS)
-    result = fine_tune(tiny_reader_model, windows, quick(epochs=1), checkpoints=checkpoints)
-    (tmp_path / "run" / ".staging-0a1b2c3d").mkdir()
-    with pytest.raises(RunError, match="interrupted run"):
-        claim_folder(tmp_path / "run")
-    assert claim_folder(tmp_path / "run", resume=True) == checkpoints
-    saved(tmp_path / "run", result, wordpiece)
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == FILES
-
-
-def test_logs_for_tensorboard_survive_the_checkpoints(tmp_path, result, wordpiece):
-    """Previously what `training.report_to=[tensorboard]` had written was removed with the checkpoints."""
-    logs = claim_folder(tmp_path / "run") / "runs" / "Jan01"
-    logs.mkdir(parents=True)
-    (logs / "events.out.tfevents.1").write_bytes(b"x")
-    folder = saved(tmp_path / "run", result, wordpiece)
-    assert (folder / "runs" / "Jan01" / "events.out.tfevents.1").is_file()
-    assert not (folder / "checkpoints").exists()
-
-
-# -- a full disk
-
-
-def full(*_, **__):
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.mark.parametrize("begun", [False, True])
-@pytest.mark.parametrize(
-    "where",
-    ["pathlib.Path.write_text", "spantune.runs.folder.save_curves", "model.save_pretrained", "tokenizer.save_pretrained"],
-)
-def test_a_full_disk_leaves_nothing_half_written(tmp_path, result, wordpiece, monkeypatch, where, begun):
-    if begun:
-        claim_folder(tmp_path / "run")
-    owner = {"model": result.model, "tokenizer": wordpiece}.get(where.partition(".")[0])
-    with monkeypatch.context() as patched:
-        patched.setattr(type(owner), "save_pretrained", full) if owner else patched.setattr(where, full)
-        with pytest.raises(OutputError, match="No space left") as caught:
-            saved(tmp_path / "run", result, wordpiece)
-    assert told(caught)
-    assert [path.name for path in tmp_path.rglob("*")] == (["run", "checkpoints", "started-with.json"] if begun else [])
-
-
-def test_a_failure_between_two_files_takes_back_the_first(tmp_path, result, wordpiece, monkeypatch):
-    """Previously the files that had been moved in stayed, and `--out` was in the way of the next try."""
-    claim_folder(tmp_path / "run")
-    move = Path.replace
-
-    def interrupted(self, target):
-        if self.name == "model.safetensors":
-            raise KeyboardInterrupt
-        return move(self, target)
-
-    monkeypatch.setattr(Path, "replace", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        saved(tmp_path / "run", result, wordpiece)
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["checkpoints"]
-
-
-def test_a_disk_that_is_really_full_is_told_under_its_own_name(tmp_path, result, wordpiece):
-    """safetensors reports a full disk as an error of its own; a limit on file sizes comes nearest to one."""
-    import resource
-    import signal
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
-        with pytest.raises(OutputError, match="could not be written") as caught:
-            saved(tmp_path / "run", result, wordpiece)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
-    assert told(caught)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_saving_warns_of_nothing(tmp_path, result, wordpiece, capsys):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        saved(tmp_path / "run", result, wordpiece, provenance=Provenance(train=made_texts(3)))
-    assert capsys.readouterr() == ("", "")

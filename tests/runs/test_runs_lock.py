@@ -51,3 +51,24 @@ def test_the_lock_of_a_process_that_was_killed_holds_nobody_up(tmp_path):
     (tmp_path / ".spantune.lock").write_text("")
     with locked(tmp_path):
         pass
+
+
+def test_a_folder_that_cannot_be_held_is_told_by_its_name(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError) as caught, locked(tmp_path / "file"):
+        pass
+    assert caught.value.found == f"{tmp_path / 'file'} is a file"
+    with pytest.raises(OutputError) as caught, locked(tmp_path / "file" / "run"):
+        pass
+    assert caught.value.found == f"{tmp_path / 'file' / 'run'} could not be written: Not a directory"
+
+
+def test_what_is_raised_inside_comes_out_as_it_is_and_gives_the_folder_free(tmp_path):
+    for wrong in (OSError("disk"), BlockingIOError("lock"), FileExistsError("file")):
+        with pytest.raises(type(wrong)) as caught, locked(str(tmp_path / "run")):
+            raise wrong
+        assert caught.value is wrong
+        assert not (tmp_path / "run").exists()
+    with locked(tmp_path / "run"):
+        (tmp_path / "run" / "kept").write_text("")
+    assert (tmp_path / "run" / "kept").exists()

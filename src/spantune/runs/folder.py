@@ -58,9 +58,8 @@ def claim_folder(folder: Path | str, *, resume: bool = False) -> Path:
                 expected="the --out folder of an interrupted run, with a whole checkpoint in it",
                 next_move="check the path and the disk, or choose another --out without --resume",
             )
-        # What a kill left behind: a save that was not finished, a start that did not come to a whole checkpoint.
-        for left in (*folder.glob(f"{STAGING}*"), *([] if unfinished else folder.glob(CHECKPOINTS))):
-            shutil.rmtree(left)
+        for left in _leftovers(folder, unfinished=unfinished):
+            left.unlink() if left.is_file() else shutil.rmtree(left)
         if not unfinished:
             (folder / CHECKPOINTS).mkdir(parents=True)
             (folder / CHECKPOINTS / STARTED_WITH).write_text("{}", encoding="ascii")
@@ -193,6 +192,13 @@ def _moving_in(folder: Path) -> list[str]:
     """The files of a save that a kill may have interrupted while it moved them in; the next save replaces them."""
     noted = folder / CHECKPOINTS / MOVING_IN
     return noted.read_text(encoding="utf-8").splitlines() if noted.is_file() else []
+
+
+def _leftovers(folder: Path, *, unfinished: bool) -> list[Path]:
+    """What a kill left: unfinished saves; where no checkpoint is left to go on from, also what they moved in, its note last."""
+    held = {path.name: path for path in folder.iterdir()} if folder.is_dir() else {}
+    begun = [] if unfinished else [*_moving_in(folder), CHECKPOINTS]
+    return [held[name] for name in (*(name for name in held if name.startswith(STAGING)), *begun) if name in held]
 
 
 def _ours(checkpoints: Path) -> bool:
