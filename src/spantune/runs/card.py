@@ -273,25 +273,32 @@ def _use(card: CardFacts) -> str:
 
 
 def _limits(card: CardFacts) -> str:
-    shared = (
-        "The scores are on held-out documents of the same collection as the training data. Other documents, other "
-        "kinds of questions or another language can do worse; measure on your own with `spantune evaluate`.",
-        f"{_chosen(card)} on these same held-out documents: their scores are a little better for it than those of new "
-        "documents will be.",
+    limits = (
+        *_touched(card),
+        *TASKS[card.task].limits,
+        *(_of_scores(card) if _finite(card.scores) else ()),
         "The licence of this model follows from those of its base model and its training data.",
     )
-    limits = (*_touched(card), *TASKS[card.task].limits, *shared)
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits)
 
 
-def _chosen(card: CardFacts) -> str:
-    """What was chosen by looking at the held-out records."""
-    best = "" if card.folds > 1 else "the best epoch, "
-    mixed = "the share of tuned weights, " if card.share < 1 else ""
-    chosen = f"{best}{mixed}and the threshold for 'no answer' where there is one, were chosen"
-    return (
-        (chosen[0].upper() + chosen[1:]) if best or mixed else "The threshold for 'no answer', where there is one, was chosen"
+def _of_scores(card: CardFacts) -> tuple[str, ...]:
+    collection = (
+        "The scores are on held-out documents of the same collection as the training data. Other documents, other "
+        "kinds of questions or another language can do worse; measure on your own with `spantune evaluate`."
     )
+    seen = (*(() if card.folds > 1 else ("the best epoch",)), *(("the share of tuned weights",) if card.share < 1 else ()))
+    chosen = _chosen(card, seen)
+    luck = "on these same held-out documents: their scores are a little better for it than those of new documents will be."
+    return (collection, f"{chosen[0].upper()}{chosen[1:]} {luck}") if chosen else (collection,)
+
+
+def _chosen(card: CardFacts, seen: Sequence[str]) -> str:
+    """What was chosen by looking at the held-out records; only answers have a threshold."""
+    if card.task == "answer":
+        several = f"{', '.join(seen)}, and the threshold for 'no answer' where there is one, were chosen"
+        return several if seen else "the threshold for 'no answer', where there is one, was chosen"
+    return f"{' and '.join(seen)} {'was' if len(seen) == 1 else 'were'} chosen" if seen else ""
 
 
 def _touched(card: CardFacts) -> tuple[str, ...]:
