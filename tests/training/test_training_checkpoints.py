@@ -15,9 +15,9 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.utils import FullyShardedDataParallelPlugin
 from accelerate.utils.deepspeed import HfDeepSpeedConfig
 from conftest import quick, same_weights
+from lines import Saving, SavingSeq2Seq, line_trainer
 from resuming import STEPS, by_weights
-from torch.utils.data import TensorDataset
-from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, Trainer, TrainingArguments
+from transformers import Trainer
 
 from spantune import durable
 from spantune.errors import OutputError, RunError, StoppedError
@@ -259,50 +259,6 @@ def test_a_training_in_another_thread_leaves_signals_alone(tmp_path, new_model, 
 
 
 # -- as a part for any Trainer
-
-
-class Line(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(1)
-        self.weight = torch.nn.Parameter(torch.randn(4))
-
-    def forward(self, x, y):
-        noise = torch.randn(()) * 0.1  # random numbers must go on where they stopped
-        return {"loss": ((x * self.weight).sum(-1) + noise - y).pow(2).mean()}
-
-
-class Saving(AtomicCheckpoints, Trainer):
-    pass
-
-
-class SavingSeq2Seq(AtomicCheckpoints, Seq2SeqTrainer):
-    pass
-
-
-def line_trainer(folder, kind=Saving, callbacks=(), **arguments):
-    luck = torch.Generator().manual_seed(2)
-    x, y = torch.randn(40, 4, generator=luck), torch.randn(40, generator=luck)
-    settings = {
-        "output_dir": str(folder),
-        "max_steps": 12,
-        "per_device_train_batch_size": 4,
-        "save_steps": 2,
-        "save_total_limit": 3,
-        "use_cpu": True,
-        "report_to": "none",
-        "disable_tqdm": True,
-        "logging_steps": 5,
-        **arguments,
-    }
-    made = Seq2SeqTrainingArguments if kind is SavingSeq2Seq else TrainingArguments
-    return kind(
-        Line(),
-        made(**settings),
-        train_dataset=TensorDataset(x, y),
-        data_collator=lambda rows: {"x": torch.stack([row[0] for row in rows]), "y": torch.stack([row[1] for row in rows])},
-        callbacks=list(callbacks),
-    )
 
 
 @pytest.mark.filterwarnings("ignore")
