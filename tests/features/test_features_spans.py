@@ -360,9 +360,11 @@ def test_the_n_best_answers_are_distinct_in_order_and_begin_alike_for_every_n(se
 
 def test_windows_that_wait_for_the_others_of_their_context_do_not_keep_the_logits():
     """A context of many windows is answered after its last one: kept until then, the logits of all would fill the memory."""
-    windows = encode([Example("q", "Which?", CONTEXT * 60)], tokenizer_of("wordpiece"), WindowsConfig(length=256, stride=8))
+    examples = [Example(str(number), "Which?", CONTEXT * 24) for number in range(10)]
+    windows = encode(examples, tokenizer_of("wordpiece"), WindowsConfig(length=256, stride=8))
     start, end = np.random.default_rng(0).normal(size=(2, len(windows), 256))
     indices = np.arange(len(windows))
+    assert np.bincount(windows.example).tolist() == [2] * 10
     best_spans(windows, indices, start, end, answer_length=5, top=3)
     tracemalloc.start()
     try:
