@@ -344,6 +344,15 @@ def test_another_form_at_the_start_is_surer_than_the_same_letters_elsewhere_if_a
     assert align("the ADAx went, and so on", Span("Ada", 4)) == repaired("ADA", 4, "letter_case")
 
 
+@pytest.mark.parametrize(
+    ("context", "text", "start"),
+    [("It was the red house", "there", 8), ("who lets it", "whole", 0), ("a for matter", "format", 2)],
+)
+def test_previously_letters_of_two_words_were_an_answer_written_without_the_space(context, text, start):
+    assert align(context, Span(text, start)) == ABSENT
+    assert align("It was the re. So", Span("there", 8)) == repaired("the re", 7, "no_spaces")
+
+
 # --- what every step keeps to -------------------------------------------------------------------------------------
 
 

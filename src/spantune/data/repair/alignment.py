@@ -195,7 +195,7 @@ def at_start(code: str, context: str, given: Span) -> Sequence[Span]:
 
 def same_in(form: Form, context: str, given: Span) -> Sequence[Span]:
     """What the context says instead, which is equal in this form: near the start, or the only one and no accident."""
-    spans = tuple(in_form(form, context, given.text))
+    spans = tuple(span for span in in_form(form, context, given.text) if not (form.joins and cuts_word(context, span)))
     near = _nearest(spans, given.start)
     if near or len(spans) != 1:
         return near or spans

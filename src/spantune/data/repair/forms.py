@@ -24,12 +24,14 @@ MOST_PLACES = 1_000
 class Form:
     """One way in which two texts may differ and say the same: what makes them equal, and the letters it takes to believe it.
 
-    `letters` is 0 where nothing a person sees is changed.
+    `letters` is 0 where nothing a person sees is changed. `joins` is whether the ends of words are among what may differ: then
+    a place that cuts a word is one by accident.
     """
 
     code: str
     folds: tuple[Fold, ...]
     letters: int
+    joins: bool = False
 
 
 _ALL = (
@@ -51,7 +53,7 @@ FORMS: tuple[Form, ...] = (
     Form("html_entities", (folds.unescaped,), FEW_LETTERS),
     Form("letter_case", (folds.letters,), FEW_LETTERS),
     Form("several_forms", _ALL, FEW_LETTERS),
-    Form("no_spaces", (*_ALL, folds.no_spaces), FEW_LETTERS),
+    Form("no_spaces", (*_ALL, folds.no_spaces), FEW_LETTERS, joins=True),
 )
 """The forms, in order of certainty."""
 
