@@ -9,7 +9,7 @@ from spantune.errors import ConfigError, ModelError
 from spantune.features import collate
 from spantune.inference import Classifier, Reader, classifier, reader
 from spantune.inference.backends import open_with
-from spantune.models import devices, input_names, to_model_inputs
+from spantune.models import devices, input_names, open_reader, score_windows, to_model_inputs
 from spantune.models.devices import chosen_device, placed
 from spantune.models.methods import METHODS
 from spantune.road import evaluate_run, opening, train_run
@@ -196,3 +196,45 @@ def test_a_gpu_labels_as_the_processor_does(classifier_run):
     for one, other in zip(here.predict_many(asked), there.predict_many(asked), strict=True):
         assert one.label == other.label
         assert one.probability == pytest.approx(other.probability, abs=1e-4)
+
+
+# -- what is too much at once
+
+
+def a_small_one(model, most):
+    """The model on a device with memory for so many padded tokens in a pass. Gives those of each pass that was tried."""
+    tried = []
+
+    def check(_, given, named):
+        tried.append(named["input_ids"].numel())
+        if tried[-1] > most:
+            raise torch.OutOfMemoryError
+
+    model.register_forward_pre_hook(check, with_kwargs=True)
+    return tried
+
+
+def test_a_batch_that_the_device_has_no_memory_for_is_passed_by_halves_and_later_ones_are_smaller(windows, reader_run):
+    """Previously the error of PyTorch reached the user, at 32,768 tokens on any GPU."""
+    model = open_reader(str(reader_run))
+    usual, done = list(score_windows(model, windows, at_once=200)), []
+    tried = a_small_one(model, 60)
+    found = list(score_windows(model, windows, done.append, at_once=200))
+    scores = [
+        {at: row for one in all_of_them for at, row in zip(one.indices, one.start, strict=True)}
+        for all_of_them in (usual, found)
+    ]
+    assert set(scores[0]) == set(scores[1]) == set(range(len(windows)))
+    for at, row in scores[1].items():
+        length = min(len(row), len(scores[0][at]))
+        assert abs(row[:length] - scores[0][at][:length]).max() < 1e-5
+    assert sum(done) == len(windows)
+    assert len([tokens for tokens in tried if tokens > 60]) <= 3  # 200, 100 and what padding may add
+
+
+def test_no_memory_for_a_single_window_is_told(windows, reader_run):
+    model = open_reader(str(reader_run))
+    a_small_one(model, 5)
+    with pytest.raises(ModelError, match="no memory left for one window of"):
+        list(score_windows(model, windows))
+    assert not model.training

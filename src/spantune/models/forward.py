@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from spantune.errors import ModelError
 from spantune.features import Windows, batches_by_length, collate
 from spantune.features.scores import WindowScores as WindowScores
 from spantune.features.windows import Integers
@@ -77,23 +78,62 @@ def tokens_at_once(model: Any) -> int:
     return tokens // 2 if model.dtype == torch.float32 else tokens
 
 
+@dataclass(slots=True)
+class _Room:
+    """The padded tokens that a pass may hold: what was asked for, less where the device had no memory for it."""
+
+    tokens: int
+
+
 def _forward(
     model: Any, windows: Windows, progress: Callable[[int], None] | None, share: slice, at_once: int | None
 ) -> Iterator[tuple[Integers, dict[str, Any], Any]]:
     names = input_names(model)
     was_training = model.training
     model.eval()
+    room = _Room(at_once or tokens_at_once(model))
     try:
-        batches = list(batches_by_length(windows.lengths, at_once or tokens_at_once(model)))
+        batches = list(batches_by_length(windows.lengths, room.tokens))
         mine, told = range(*share.indices(len(batches))), 0
         for at in mine:
-            batch = collate(windows, np.asarray(batches[at]))
-            with torch.inference_mode():
-                outputs = model(**to_model_inputs(batch, names, model.device))
-            yield batches[at], batch, outputs
+            yield from _passes(model, windows, np.asarray(batches[at]), names, room)
             if progress is not None:
                 until = len(batches) if at == mine[-1] else at + 1
                 progress(sum(map(len, batches[told:until])))
                 told = until
     finally:
         model.train(was_training)
+
+
+def _passes(
+    model: Any, windows: Windows, indices: Integers, names: frozenset[str], room: _Room
+) -> Iterator[tuple[Integers, dict[str, Any], Any]]:
+    """A batch in one pass, or by halves where the device has no memory for all of it; later batches know."""
+    tokens = len(indices) * int(windows.lengths[indices].max())
+    if tokens <= room.tokens or len(indices) == 1:
+        batch = collate(windows, indices)
+        if (outputs := _outputs(model, batch, names)) is not None:
+            yield indices, batch, outputs
+            return
+        if len(indices) == 1:
+            raise ModelError(
+                f"{model.device} has no memory left for one window of {tokens} tokens",
+                expected="room for the model and for what it computes",
+                next_move='end what else is on it, or take the processor: device="cpu", CUDA_VISIBLE_DEVICES= before a command',
+            )
+        room.tokens = min(room.tokens, tokens // 2)
+    middle = len(indices) // 2
+    for half in (indices[:middle], indices[middle:]):
+        yield from _passes(model, windows, half, names, room)
+
+
+def _outputs(model: Any, batch: dict[str, Integers], names: frozenset[str]) -> Any | None:
+    """What the model makes of a batch; `None` where its device has no memory for that."""
+    try:
+        with torch.inference_mode():
+            return model(**to_model_inputs(batch, names, model.device))
+    except torch.OutOfMemoryError:
+        pass  # what the failed pass held is let go of with the error, outside of this block
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None
