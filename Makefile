@@ -47,7 +47,7 @@ mutants: install
 	$(PYTHON) -m venv build/mutants
 	$(BIN)/python $(PURE) > "$$(build/mutants/bin/python $(PURE))/what-spantune-needs.pth"
 	build/mutants/bin/python -m pip install --quiet --constraint constraints.txt "mutmut>=3.8.1,<3.9"
-	rm -rf mutants
+	rm -rf mutants && mkdir -p mutants/src  # Python forgets a folder that is not there when it starts
 	PYTHONPATH="$(CURDIR)/mutants/src" OMP_NUM_THREADS=1 build/mutants/bin/mutmut run $(ROOMS)
 	build/mutants/bin/python benchmarks/mutants.py
 
