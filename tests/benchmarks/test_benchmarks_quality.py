@@ -11,6 +11,8 @@ sys.path.insert(0, str(HERE))
 import methods
 import quality_table
 
+from spantune.models.methods import METHODS
+
 WAYS = {"recipe": (20.0, 79.0), "recipe from the reader": (31.0, 76.0), "spantune": (40.0, 78.5)}
 
 
@@ -60,3 +62,12 @@ def test_the_pages_quote_the_results():
     if methods.RESULTS.is_file():
         found = json.loads(methods.RESULTS.read_text(encoding="utf-8"))
         assert methods.rendered(found) in methods.PAGE.read_text(encoding="utf-8")
+
+
+def test_what_is_said_before_a_method_that_disappoints_is_what_was_measured():
+    scores = {row["method"]: row for row in json.loads(methods.RESULTS.read_text(encoding="utf-8")) if row["asked"] == 300}
+    warned = {name: method.warning for name, method in METHODS.items() if method.warning}
+    assert set(warned) == {"prompt", "p-tuning", "prefix"}
+    for name, said in warned.items():
+        for key, methods_named in (("f1", ("none", name, "lora", "full")), ("general_f1", ("none", name, "lora"))):
+            assert all(f"{scores[one][key]:.1f}" in said for one in methods_named)

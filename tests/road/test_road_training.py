@@ -80,6 +80,16 @@ def test_a_run_is_trained_and_told_on_held_out_data_of_its_own(data_folder, conf
     assert made.facts.scores == pytest.approx(dict(made.facts.scores) | dict(made.history.best.scores))
 
 
+@pytest.mark.parametrize(("method", "warned"), [("prompt", True), ("lora", False)])
+def test_a_method_that_disappoints_on_small_encoders_is_warned_of_with_its_figures(
+    method, warned, data_folder, tiny_model_folder, tmp_path
+):
+    listener = Listener()
+    config = quick_config(tiny_model_folder, method=method, epochs=1)
+    train_run([data_folder / "questions.json"], tmp_path / "run", config, watch=listener)
+    assert any("prompt, which learns little on small encoders" in one for one in listener.warnings) == warned
+
+
 def test_without_held_out_data_documents_are_held_out_and_it_says_so(data_folder, config, tmp_path):
     listener = Listener()
     made = train_run([data_folder / "questions.json"], tmp_path / "run", config, watch=listener)

@@ -13,6 +13,7 @@ from spantune.config import Config
 from spantune.data import ReadAs, Record, fingerprint_in_order, write_text
 from spantune.errors import RunError
 from spantune.models import has_new_head, pinned
+from spantune.models.methods import METHOD, METHODS
 from spantune.road.commands import as_kept
 from spantune.road.learned import judged_training
 from spantune.road.matching import without_touched
@@ -78,8 +79,9 @@ def train_run(
     together.join()
     given_config = config or Config()
     watch = watch if watch is not None and processes.is_first() else Silent()
-    for warning in given_config.warnings():
-        watch.warn(warning)
+    for warning in (*given_config.warnings(), METHODS[given_config.training.method or METHOD].warning):
+        if warning is not None:
+            watch.warn(warning)
     with contextlib.ExitStack() as block:
         block.enter_context(together.telling_of_the_lost())
         was_there = together.first_does(lambda: _enter(block, out))
