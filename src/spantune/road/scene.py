@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from spantune.config import Config
 from spantune.data import Record
@@ -18,6 +17,7 @@ from spantune.data.augmenting import augment
 from spantune.data.general import replay
 from spantune.errors import RunError
 from spantune.models import load_tokenizer
+from spantune.models.devices import chosen_device, placed
 from spantune.road.matching import task_of
 from spantune.road.watch import Watch, counter, working
 from spantune.runs import load_run
@@ -42,7 +42,7 @@ def load(records: Sequence[Record], config: Config, watch: Watch) -> Loaded:
     task = task_of(records, config)
     with working(watch, "loading the model"):
         model = task.load_model(config, records)
-        return Loaded(task, model.to("cuda") if torch.cuda.is_available() else model, load_tokenizer(config.model))
+        return Loaded(task, placed(model, chosen_device()), load_tokenizer(config.model))
 
 
 @dataclass(frozen=True, slots=True)
