@@ -1,12 +1,15 @@
 """What a terminal shows while something goes on."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from spantune.cli import show, terminal
 from spantune.cli.terminal import Terminal
+from spantune.inference import Alternative, Answer
+from spantune.road import Asked
 from spantune.training import Epoch, History
 
 
@@ -88,3 +91,13 @@ def test_a_log_is_told_once_a_minute_how_far_a_long_stage_is(monkeypatch, capsys
         for done in (0, 10, 20, 30, 100):
             watch.progress("training", done, 100)
     assert capsys.readouterr().err.splitlines() == ["training: 20 of 100, 0:04:04 left"]
+
+
+def test_a_refusal_whose_span_scored_higher_says_by_how_much(capsys):
+    """Previously "no answer" stood beside a probability of 0.006 that there is none, and nothing said why."""
+    span = Alternative("OAPEC", 10, 15, 0.99, 7.0)
+    careful = Answer("1", "", 0, 0, 0.006, 5.1, 0.006, -1.9, (span,))
+    show.asked(Asked(careful, "", None), trace=False, top=1)
+    assert "the best span scores 1.9 above 'no answer': too little for this reader" in capsys.readouterr().out
+    show.asked(Asked(replace(careful, no_answer_score=2.0), "", None), trace=False, top=1)
+    assert "too little" not in capsys.readouterr().out

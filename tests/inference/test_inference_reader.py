@@ -363,6 +363,20 @@ def test_a_trace_tells_every_token_as_the_model_got_it(reader):
     assert window.top_starts[0].logit == max(score.logit for score in window.top_starts)
 
 
+def test_a_refusal_for_its_threshold_says_that_the_span_scored_higher():
+    """Previously "no answer" was said to have scored higher than every span, at a probability of next to nothing."""
+    reader = Reader.load("embedded")
+    context = "The oil crisis began in October 1973, when members of OAPEC proclaimed an embargo."
+    margin = reader.answer("Who proclaimed an embargo?", context).no_answer_score
+    trace = reader.with_threshold(margin - 1).trace("Who proclaimed an embargo?", context)
+    assert margin < 0
+    assert trace.answer.text == ""
+    none = next(one for one in trace.candidates if one.window is None)
+    assert none.reason == "no span scored higher by as much as the reader's threshold asks for"
+    always = reader.with_threshold(margin + 1).trace("Who proclaimed an embargo?", context)
+    assert always.answer.text == "OAPEC"
+
+
 def test_a_trace_gives_every_rejected_candidate_a_reason(reader):
     trace = reader.trace("When?", LONG, top=5)
     assert [one.rank for one in trace.candidates[:40]] == sorted(one.rank for one in trace.candidates[:40])

@@ -217,6 +217,11 @@ def asked(made: "Asked", *, trace: bool, top: int) -> None:
         )
     else:
         line(f"  probability that there is none: {said.no_answer_probability:.3f}")
+        if said.no_answer_score < 0:
+            lead = f"{-said.no_answer_score:.1f}"
+            line(
+                f"  the best span scores {lead} above 'no answer': too little for this reader, which was tuned to ask for more"
+            )
     if said.confidence is not None:
         what = "such answers" if said.text else "such refusals"
         line(f"  confidence {said.confidence:.2f}: of 100 {what} to held-out questions {100 * said.confidence:.0f} were right")

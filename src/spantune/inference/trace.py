@@ -272,6 +272,8 @@ def _none(answer: Answer, windows: Iterable[TraceWindow], may_abstain: bool, lea
     if least_confidence:
         least = f"a confidence of {least_confidence:.3f}, from which on this reader answers"
         reason = f"the best span reaches {least}" if answer.text else f"no span reaches {least}"
+    elif not answer.text and answer.no_answer_score < 0:
+        reason = "no span scored higher by as much as the reader's threshold asks for"
     elif not answer.text:
         reason = "scored higher than every span by more than the threshold"
     elif may_abstain:

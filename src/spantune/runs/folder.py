@@ -121,7 +121,7 @@ def _write_model(folder: Path, model: Any, tokenizer: Any, result: FineTuned, re
     with quiet():
         tokenizer.save_pretrained(folder)
         if merges:
-            model.save_pretrained(folder, safe_serialization=True)
+            model.save_pretrained(folder)
     home = folder / ADAPTER if merges else folder
     for name, content in (result.adapter or {}).items():
         home.mkdir(exist_ok=True)
