@@ -80,7 +80,7 @@ def test_the_recipe_takes_folds_by_itself_and_says_why(reader_run, few, tmp_path
     assert any(choice["key"] == "training.folds" for choice in made.facts.choices)
     saved = json.loads((tmp_path / "run" / "spantune.json").read_text(encoding="utf-8"))
     assert saved["config"]["training"]["folds"] == 4
-    assert saved["config"]["keep"]["replay"] == 2.0
+    assert saved["config"]["keep"]["replay"] == 0.0
 
 
 @pytest.mark.parametrize("what", ["new head", "eval data", "texts", "prompt", "checkpoints"])

@@ -83,7 +83,8 @@ def test_a_large_model_gets_updates_of_low_rank_whatever_its_head():
         ({"questions": FEW}, 1),
         ({"held_out_given": True}, 1),
         ({"one_training": True}, 1),
-        ({"questions": FEW - 1, "windows": 1.0}, 2),
+        ({"questions": FEW - 1, "windows": 1.0}, 3),
+        ({"questions": FEW - 1, "windows": 2.0}, 2),
         ({"questions": FEW - 1, "windows": 5.0}, 1),
     ],
 )
@@ -97,11 +98,16 @@ def test_few_questions_are_trained_on_in_folds_as_far_as_groups_and_time_allow(d
 
 @pytest.mark.parametrize(
     ("questions", "batch", "epochs", "replay"),
-    [(16, 16, 8, 3.0), (64, 16, 8, 1.0), (300, 16, 8, 1.0), (1000, 32, 8, 0.5), (3000, 32, 3, 0.5)],
+    [(16, 16, 8, 0.0), (64, 16, 8, 0.0), (300, 16, 8, 0.0), (1000, 32, 8, 0.5), (3000, 32, 3, 0.5)],
 )
-def test_more_questions_get_larger_batches_fewer_passes_and_less_replay(questions, batch, epochs, replay):
+def test_more_questions_get_larger_batches_fewer_passes_and_general_questions(questions, batch, epochs, replay):
     config, _ = chosen(questions=questions)
     assert (config.training.batch_size, config.training.epochs, config.keep.replay) == (batch, epochs, replay)
+
+
+@pytest.mark.parametrize("config", [Config(keep=KeepConfig(mix=False)), Config(training=TrainingConfig(method="prompt"))])
+def test_few_questions_that_will_not_be_mixed_with_what_was_before_get_general_ones_beside_them(config):
+    assert chosen(config)[0].keep.replay == 0.5
 
 
 def test_methods_whose_weights_cannot_be_averaged_get_no_folds():
