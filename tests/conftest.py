@@ -1,6 +1,8 @@
 """Real tiny tokenizers and models, trained and built here: nothing is downloaded, nothing is mocked."""
 
 import functools
+import hashlib
+import json
 import os
 import random
 import tempfile
@@ -317,3 +319,14 @@ def classifier_run(tmp_path_factory, data_folder, tiny_model_folder):
     out = tmp_path_factory.mktemp("runs") / "classifier"
     train_run([data_folder / "texts.json"], out, quick_config(tiny_model_folder))
     return out
+
+
+def whole_checkpoint(folder, step, contents, **changes):
+    """A checkpoint of files that mean nothing, or what `changes` make of its manifest."""
+    place = folder / f"checkpoint-{step}"
+    for name, content in contents.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(content)
+    noted = {name: {"size": len(one), "sha256": hashlib.sha256(one).hexdigest()} for name, one in contents.items()}
+    (place / "manifest.json").write_text(json.dumps({"format": 1, "step": step, "files": noted, **changes}))
+    return place

@@ -1,10 +1,7 @@
 """What tests of saved runs share: a training that did not happen, and the folder of files that it makes."""
 
-import hashlib
-import json
-
 import pytest
-from conftest import WINDOWS, quick
+from conftest import WINDOWS, quick, whole_checkpoint
 
 from spantune.config import Config
 from spantune.runs import save_run
@@ -48,13 +45,5 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def checkpoint(folder, step, files=None):
-    """A checkpoint that is whole, of files that mean nothing."""
-    place = folder / f"checkpoint-{step}"
-    noted = {}
-    for name, content in (files or {"model.safetensors": b"weights"}).items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(content)
-        noted[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (place / "manifest.json").write_text(json.dumps({"format": 1, "step": step, "files": noted}))
-    return place
+def checkpoint(folder, step):
+    return whole_checkpoint(folder, step, {"model.safetensors": b"weights"})

@@ -1,6 +1,5 @@
 """What a checkpoint keeps and gives back, which checkpoints stay, and what is told of those that are not whole."""
 
-import hashlib
 import json
 import random
 import shutil
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import whole_checkpoint
 from lines import Saving, line_trainer
 from transformers import Trainer, TrainerCallback
 
@@ -32,14 +32,7 @@ FILES = {"model.safetensors": b"weights", "part/more.bin": b"12345"}
 
 
 def made(folder, step, **changes):
-    """A whole checkpoint, or what `changes` make of its manifest; its files mean nothing."""
-    place = folder / f"checkpoint-{step}"
-    for name, content in FILES.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(content)
-    noted = {name: {"size": len(one), "sha256": hashlib.sha256(one).hexdigest()} for name, one in FILES.items()}
-    (place / "manifest.json").write_text(json.dumps({"format": 1, "step": step, "files": noted, **changes}))
-    return place
+    return whole_checkpoint(folder, step, FILES, **changes)
 
 
 def numbers(folder):

@@ -109,6 +109,7 @@ class AtomicCheckpoints(Trainer):
     `manifest.json`; `optimizer.safetensors`, `scheduler.safetensors` and `rng_state*.safetensors` stand for the pickled ones
     (DeepSpeed, FSDP and XLA keep their own files); rotation goes by step number, leaves checkpoints of other trainers alone,
     and never removes the one just written or the best one; `train(resume_from_checkpoint=True)` takes the newest whole one.
+    After training with `save_total_limit=1` and a best checkpoint, the Trainer itself removes every other `checkpoint-*`.
     """
 
     _staging: Path | None = None
