@@ -13,6 +13,7 @@ from spantune.models import load_reader, open_reader
 from spantune.models.mixing import Weights, mix
 from spantune.road import train_run
 from spantune.road.keeping import SHARES, best_share, forgetting_little
+from spantune.runs import read_facts
 
 NOTHING_LEARNED = 1e-12  # a rate at which no answer changes, so that no share is better than none on any machine
 
@@ -142,6 +143,28 @@ def test_general_ability_is_told_before_and_after(reader_run, data_folder, tmp_p
     assert set(made.facts.general) == {"before", "after"}
     assert [stage for stage, *_ in listener.stages].count("measuring general ability") == 2
     assert any(one.startswith("general questions: F1") for one in listener.notes + listener.warnings)
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_general_ability_before_is_that_of_the_run_that_training_starts_from(
+    reader_run, data_folder, tmp_path, monkeypatch, folds
+):
+    """Previously it was measured with the new limit of answers already, which hid what longer ones cost."""
+    lengths = []
+
+    def measured(model, tokenizer, settings, watch):
+        lengths.append(settings.answer_length)
+        return 50.0
+
+    monkeypatch.setattr("spantune.road.outcome.general_f1", measured)
+    config = config_from(reader_run, probe=True)
+    windows = config.windows.model_copy(update={"answer_length": 47})
+    training = quick(epochs=1, folds=folds)
+    given = {"data": [data_folder / "questions.json"]} if folds > 1 else files(data_folder)
+    train_run(out=tmp_path / "run", config=config.model_copy(update={"windows": windows, "training": training}), **given)
+    assert read_facts(reader_run).answer_length != 47
+    assert lengths[0] == read_facts(reader_run).answer_length
+    assert set(lengths[1:]) <= {47}
 
 
 def test_general_questions_are_trained_on_beside_the_datas_own(reader_run, data_folder, tmp_path):

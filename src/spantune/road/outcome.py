@@ -17,6 +17,8 @@ from spantune.models.mixing import Weights, added, mix
 from spantune.road.keeping import SHARES, Mixed, best_share, forgetting_little, general_f1, general_sentence
 from spantune.road.scene import Loaded, Scene
 from spantune.road.watch import Hushed, Watch
+from spantune.runs import read_facts
+from spantune.runs.reading import FACTS, run_folder
 from spantune.tasks import Measured
 from spantune.training import FineTuned, averaged
 
@@ -45,7 +47,7 @@ class Outcome:
 def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outcome:
     """Train, keep the best epoch, and mix it with the start where that could answer too."""
     untuned = scene.measure_chosen("measuring the untuned model")
-    before = _general(scene) if _is_probed(scene) else None
+    before = _general_before(scene)
     start = Weights.of(scene.model) if _mixes(scene) else None
     result = scene.fit(checkpoints, resume=resume)
     if start is None:
@@ -77,7 +79,7 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     whole = Scene.of(loaded, records, records, with_settings(config, {"keep.replay": 0.0}), Hushed(watch))
     whole = replace(whole, watch=watch)
     untuned = whole.measure_chosen("measuring the untuned model")
-    before = _general(whole) if _is_probed(whole) else None
+    before = _general_before(whole)
     start = Weights.of(loaded.model)
     found: dict[float, list[Measured]] = {share: [] for share in (SHARES if _mixes(whole) else (1.0,))}
     results: list[FineTuned] = []
@@ -133,11 +135,6 @@ def _mixes(scene: Scene) -> bool:
     return wanted and _answers(scene)
 
 
-def _is_probed(scene: Scene) -> bool:
-    """Whether general ability is to be measured, and there is any."""
-    return scene.config.keep.probe and _answers(scene)
-
-
 def _answers(scene: Scene) -> bool:
     """Whether the model could answer before training."""
     return scene.task.name == "answer" and not has_new_head(scene.model)
@@ -145,6 +142,19 @@ def _answers(scene: Scene) -> bool:
 
 def _general(scene: Scene) -> float:
     return general_f1(scene.model, scene.tokenizer, scene.predictor.settings, scene.watch)
+
+
+def _general_before(scene: Scene) -> float | None:
+    """General ability as it was, with answers no longer than the model gave then: to allow longer ones costs some of it.
+
+    `None` where it is not to be measured, or there is none.
+    """
+    if not (scene.config.keep.probe and _answers(scene)):
+        return None
+    settings, run = scene.predictor.settings, run_folder(scene.config.model.name)
+    if (run / FACTS).is_file():
+        settings = replace(settings, answer_length=read_facts(run).answer_length)
+    return general_f1(scene.model, scene.tokenizer, settings, scene.watch)
 
 
 def _since(before: float | None, scene: Scene) -> Mapping[str, float] | None:
