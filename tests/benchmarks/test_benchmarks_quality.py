@@ -10,6 +10,7 @@ sys.path.insert(0, str(HERE))
 
 import methods
 import quality_table
+import shares
 
 from spantune.models.methods import METHODS
 
@@ -40,6 +41,8 @@ def test_a_complete_row_shows_means_and_gains_and_an_incomplete_one_is_left_out(
     assert "| FriendsQA | 64 | 2 | 30.0 | 20.5 | 31.5 | **40.5** | +9.0 | 79.0 | 76.0 | **78.5** | 10 |" in told
     assert "256" not in told
     assert "mean of 1 rows: **+9.0 F1**" in told
+    wider = quality_table.rendered([*rows(), *({**one, "data": "covid_qa"} for one in rows()[:-1])])
+    assert "mean of 2 rows: **+9.0 ± 0.0 F1**" in wider
     assert "+10.5 F1, FriendsQA with 64" in told
     assert "lost: 0.5 F1, FriendsQA with 64 (goal: at most 1.5); by the recipe from the reader 3.0" in told
 
@@ -62,6 +65,9 @@ def test_the_pages_quote_the_results():
     if methods.RESULTS.is_file():
         found = json.loads(methods.RESULTS.read_text(encoding="utf-8"))
         assert methods.rendered(found) in methods.PAGE.read_text(encoding="utf-8")
+    if shares.RESULTS.is_file():
+        found = json.loads(shares.RESULTS.read_text(encoding="utf-8"))
+        assert shares.rendered(found) in shares.PAGE.read_text(encoding="utf-8")
 
 
 def test_what_is_said_before_a_method_that_disappoints_is_what_was_measured():
