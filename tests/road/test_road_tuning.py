@@ -37,7 +37,7 @@ def test_the_recipes_settings_are_tried_first_and_what_is_set_is_not_searched(da
         "training.learning_rate": 2e-4,
         "training.batch_size": 16,
         "training.layer_decay": 1.0,
-        "keep.replay": 1.0,
+        "keep.replay": 0.0,
     }
     assert "training.epochs" in SPACE
     assert all(2e-4 / 4 <= one.settings["training.learning_rate"] <= 2e-4 * 4 for one in made.trials)
