@@ -13,7 +13,7 @@ from spantune.cli.terminal import Terminal
 from spantune.embedded import as_name
 
 NAME = "demo"
-# With the installation, five minutes on 2 cores.
+# With the installation, five to ten minutes on 2 cores.
 SETTINGS = (
     "windows.length=256",
     "windows.stride=64",
