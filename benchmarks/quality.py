@@ -14,8 +14,8 @@ others so many are drawn as a size says, and three ways make a reader of them th
 that the gate holds, for the recipes what they forget.
 
 Every line of OUT is one cell, with EM, F1, F1 on the general questions that ship, and seconds. A second call goes on where the
-first one stopped; every size is done for all files before the next, and every seed before the next. --fast takes 16
-questions, one seed and 100 test questions, and has a file of its own. `quality_table.py` makes pages of the results.
+first one stopped; every size is done for all files before the next, and every seed before the next. --fast takes 16 questions,
+one seed and 100 test questions, and has a file of its own. `quality_table.py` makes pages of the results.
 """
 
 import argparse

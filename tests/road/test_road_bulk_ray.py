@@ -29,7 +29,6 @@ parquet = pytest.importorskip("pyarrow.parquet")
 # Ray Data warns of its own settings when it makes them, not of any that we chose.
 pytestmark = pytest.mark.filterwarnings("ignore:`use_:DeprecationWarning:ray.data.context")
 
-
 needs_proc = pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="looks at processes in /proc")
 MANY = 400  # rows, each a part of its own: seconds of work, to do harm in
 

@@ -21,7 +21,7 @@ from spantune.inference.backends import AUTO
 from spantune.road.opening import opened
 from spantune.road.watch import Watch, counter, working
 from spantune.runs import RunFacts, read_facts
-from spantune.runs.reading import FACTS, run_folder
+from spantune.runs.reading import is_run
 from spantune.tasks import TASKS
 from spantune.wording import part_of
 
@@ -113,7 +113,7 @@ def answers_before(run: str | Path, records: Sequence[Any], watch: Watch, *, alw
     """What the model that a run began with says: another run, or any model that could answer."""
     facts = read_facts(run)
     name = facts.config.model.name
-    if (run_folder(name) / FACTS).is_file():
+    if is_run(name):
         return answers_of(name, records, watch, always=always)
     from spantune.inference import Reader, ReaderSettings
     from spantune.models import load_reader, load_tokenizer

@@ -12,15 +12,16 @@ from spantune.config import Config, with_settings
 from spantune.data import Split
 from spantune.evaluation import Scores
 from spantune.models import has_new_head
-from spantune.models.methods import METHOD, METHODS
+from spantune.models.methods import METHOD
 from spantune.models.mixing import Weights, added, mix
 from spantune.road.keeping import SHARES, Mixed, best_share, forgetting_little, general_f1, general_sentence
 from spantune.road.scene import Loaded, Scene
 from spantune.road.watch import Hushed, Watch
 from spantune.runs import read_facts
-from spantune.runs.reading import FACTS, run_folder
+from spantune.runs.reading import is_run
 from spantune.tasks import Measured
 from spantune.training import FineTuned, averaged
+from spantune.training.recipes import mixes
 
 LOOKED_AT = 500  # held-out records that are measured at each share
 
@@ -130,9 +131,8 @@ def _settled(scene: Scene, start: Weights, tuned: Weights, measured: Mapping[flo
 
 
 def _mixes(scene: Scene) -> bool:
-    """Whether the tuned weights are to be mixed with those before: only where these answer too, and are all still there."""
-    wanted = scene.config.keep.mix and METHODS[scene.config.training.method or METHOD].merges
-    return wanted and _answers(scene)
+    """Whether the tuned weights are to be mixed with those before: only where these answer too."""
+    return mixes(scene.config, scene.config.training.method or METHOD) and _answers(scene)
 
 
 def _answers(scene: Scene) -> bool:
@@ -151,9 +151,9 @@ def _general_before(scene: Scene) -> float | None:
     """
     if not (scene.config.keep.probe and _answers(scene)):
         return None
-    settings, run = scene.predictor.settings, run_folder(scene.config.model.name)
-    if (run / FACTS).is_file():
-        settings = replace(settings, answer_length=read_facts(run).answer_length)
+    settings, start = scene.predictor.settings, scene.config.model.name
+    if is_run(start):
+        settings = replace(settings, answer_length=read_facts(start).answer_length)
     return general_f1(scene.model, scene.tokenizer, settings, scene.watch)
 
 

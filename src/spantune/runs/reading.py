@@ -77,6 +77,15 @@ def load_history(folder: Path | str) -> "History":
         return History.from_dict(json.loads((folder / HISTORY).read_text(encoding="utf-8")))
 
 
+def is_run(name: Path | str) -> bool:
+    """Whether a name is that of a finished run; other names are those of models.
+
+    >>> is_run("embedded"), is_run("bert-base-uncased")
+    (True, False)
+    """
+    return (run_folder(name) / FACTS).is_file()
+
+
 def read_facts(folder: Path | str) -> RunFacts:
     """The facts of a finished run, without its weights. Raises `RunError` for a folder that is not one."""
     folder = run_folder(folder)

@@ -94,7 +94,7 @@ def auto(config: Config, profile: Profile) -> Iterator[Choice]:
     yield Choice("training.learning_rate", rate, "the model answers already")
     replay = config.keep.replay
     if replay is None:
-        few = profile.questions < FEW and _mixes(config, method)
+        few = profile.questions < FEW and mixes(config, method)
         replay = REPLAY_FEW if few else REPLAY_MANY
         why = "mixed with the weights before, they forget little" if few else "one general question for every two"
         yield Choice("keep.replay", replay, f"{profile.questions:,} questions: {why}")
@@ -122,8 +122,8 @@ def plain(config: Config, profile: Profile) -> Iterator[Choice]:
 RECIPES: Mapping[str, Callable[[Config, Profile], Iterator[Choice]]] = MappingProxyType({"auto": auto, "plain": plain})
 
 
-def _mixes(config: Config, method: str) -> bool:
-    """Whether what is trained will be mixed with what was before."""
+def mixes(config: Config, method: str) -> bool:
+    """Whether what is trained is to be mixed with what was before: only where all its weights are still there to mix."""
     return config.keep.mix and METHODS[method].merges
 
 
