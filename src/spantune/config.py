@@ -125,6 +125,12 @@ class TrainingConfig(_Section):
         default=2, ge=0, description="epochs without a better held-out score before training stops; 0 never stops early"
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="auto takes bf16 where the processor has it")
+    spread: float | None = Field(
+        default=None,
+        ge=0,
+        le=10,
+        description="say of the other likely spans in which one is given; 0 gives the one that scores highest; null chooses",
+    )
     seed: int = Field(default=13, ge=0, lt=2**32, description="seed of weights, order and dropout")
     workers: int = Field(default=0, ge=0, le=64, description="processes that prepare batches beside the training")
     save_steps: int | None = Field(

@@ -19,6 +19,7 @@ from spantune.features import SpanScores, Windows, encode, encode_texts, select_
 from spantune.features.batches import collate_spans
 from spantune.features.scores import WindowScores
 from spantune.inference import Answer, Prediction, ReaderSettings
+from spantune.inference.again import agreed_at, alone, always_answered, answered_at
 from spantune.inference.backends import AUTO, TORCH, open_with, require_torch
 from spantune.training.together import gathered, merged, my_share
 
@@ -34,12 +35,21 @@ UNKNOWN_CLASS = -1  # target of a held-out text whose label is none of the model
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Held-out data, measured: what training wants to know, the whole scores, and the predictions they come from."""
+    """Held-out data, measured: what training wants to know, the whole scores, and the predictions they come from.
+
+    `spread` is that of the reader which gave them, `threshold` the one for "no answer" that would suit them best.
+    """
 
     held: "Held"
     scores: Scores | LabelScores
     predictions: tuple[Any, ...]
     threshold: float = 0.0
+    spread: float = 0.0
+
+    @property
+    def alone(self) -> "Measured":
+        """The same without the likely spans beside the ones that were given."""
+        return replace(self, predictions=tuple(alone(one) if isinstance(one, Answer) else one for one in self.predictions))
 
 
 class Opens(Protocol):
@@ -50,6 +60,14 @@ class Opens(Protocol):
     ) -> Any: ...
 
 
+class Measures(Protocol):
+    """How labelled records are measured, given their windows; `top` likely predictions are kept of each."""
+
+    def __call__(  # noqa: D102
+        self, predictor: Any, windows: Windows, records: Sequence[Record], config: Config, tick: Tick | None, /, top: int = 1
+    ) -> Measured: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What the road needs to know about a task.
@@ -57,7 +75,8 @@ class Task:
     `headline` is the score that decides which epoch is best, `shown` are the scores that people look at first.
     `difference` is the largest one between the logits of two models. `pool` makes one measurement of those of several parts of
     some records; `None` for a task that is not trained in folds. `choose_again` gives what `measure` would give with the
-    predictor that `tuned` gives, without running the model.
+    predictor that `tuned` gives, without running the model; `agree_again` what it would give with another spread, from a
+    measurement that kept `CONSIDERED` spans, and is `None` for a task that gives no spans.
     """
 
     name: str
@@ -68,13 +87,14 @@ class Task:
     predictor: Callable[[Any, Any, Config, Windows], Any]
     open: Opens
     predict: Callable[[Any, Iterable[Any], Tick | None, Say | None], Iterator[Any]]
-    measure: Callable[[Any, Windows, Sequence[Record], Config, Tick | None], Measured]
+    measure: Measures
     score: Callable[[Sequence[Any], Iterable[Any]], Scores | LabelScores]
     tuned: Callable[[Any, Measured], Any]
     choose_again: Callable[[Sequence[Any], Measured], Measured]
     errors: Callable[[Sequence[Any], Sequence[Any], Any], list[dict[str, Any]]]
     difference: Callable[[Any, Any, Windows], float]
     pool: Callable[[Any, Sequence[Any], Sequence[Measured]], Measured] | None = None
+    agree_again: Callable[[Any, Sequence[Any], Measured, float], Measured] | None = None
 
 
 # -- answer ------------------------------------------------------------------------------------------------------------
@@ -98,6 +118,7 @@ def _reader(model: Any, tokenizer: Any, config: Config, train: Windows) -> "Read
         windows=config.windows,
         answer_length=config.windows.answer_length or longest_answer(train),
         may_abstain=train.unanswerable > 0,
+        spread=config.training.spread or 0.0,
     )
     return Reader(model, tokenizer, settings)
 
@@ -106,7 +127,9 @@ def _answer(reader: "Reader", records: Iterable[Any], tick: Tick | None, say: Sa
     return reader.answer_many(records, progress=tick, say=say)
 
 
-def _measure_answers(reader: "Reader", windows: Windows, records: Sequence[Any], config: Config, tick: Tick | None) -> Measured:
+def _measure_answers(
+    reader: "Reader", windows: Windows, records: Sequence[Any], config: Config, tick: Tick | None, top: int = 1
+) -> Measured:
     """One forward pass gives all of it: loss and token-span accuracy of the windows, answers and scores of the questions.
 
     Loss and accuracy are taken over the windows that training would choose, so that the two losses can be compared. A
@@ -140,16 +163,18 @@ def _measure_answers(reader: "Reader", windows: Windows, records: Sequence[Any],
         for example, scores in decoded:
             open_.setdefault(example, []).append(scores)
             if len(open_[example]) == missing[example]:
-                answers[example] = reader.choose(records[example], open_.pop(example))
-    scored = score_answers(records, answers)
+                answers[example] = reader.choose(records[example], open_.pop(example), top)
     count = int(np.count_nonzero(compared))
-    held = Held(
-        loss=loss / count if count else None,
-        scores={"exact_match": scored.exact_match, "f1": scored.f1},
-        span_accuracy=100 * hits / count if count else None,
-    )
+    held = Held(loss=loss / count if count else None, scores={}, span_accuracy=100 * hits / count if count else None)
+    return _scored(reader, records, answers, held)
+
+
+def _scored(reader: "Reader", records: Sequence[Any], answers: Sequence[Answer], held: "Held") -> Measured:
+    """The measurement of these answers, which the reader gave."""
+    scored = score_answers(records, answers)
     threshold = threshold_for(reader, records, answers) if reader.settings.may_abstain else 0.0
-    return Measured(held, scored, tuple(answers), threshold)
+    held = replace(held, scores={"exact_match": scored.exact_match, "f1": scored.f1})
+    return Measured(held, scored, tuple(answers), threshold, reader.settings.spread)
 
 
 def _at_once(model: Any) -> int:
@@ -163,15 +188,19 @@ def _pool_answers(reader: "Reader", records: Sequence[Any], parts: Sequence[Meas
     """Loss and span accuracy are means over the questions' parts; scores and threshold are those of all questions together."""
     answers = tuple(answer for part in parts for answer in part.predictions)
     sizes = [len(part.predictions) for part in parts]
-    scored = score_answers(records, answers)
     held = replace(
         parts[0].held,
         loss=_weighted([part.held.loss for part in parts], sizes),
-        scores={"exact_match": scored.exact_match, "f1": scored.f1},
         span_accuracy=_weighted([part.held.span_accuracy for part in parts], sizes),
     )
-    threshold = threshold_for(reader, records, answers) if reader.settings.may_abstain else 0.0
-    return Measured(held, scored, answers, threshold)
+    return _scored(reader, records, answers, held)
+
+
+def _agree_again(reader: "Reader", records: Sequence[Any], measured: Measured, spread: float) -> Measured:
+    """The same as the reader would give it with another spread."""
+    threshold = reader.settings.threshold if reader.settings.may_abstain else float("inf")
+    answers = [agreed_at(answer, spread, threshold) for answer in measured.predictions]
+    return _scored(reader.with_spread(spread), records, answers, measured.held)
 
 
 def _weighted(values: Sequence[float | None], weights: Sequence[int]) -> float | None:
@@ -185,13 +214,13 @@ def threshold_for(reader: "Reader", records: Sequence[Any], answers: Sequence[An
     scores = {answer.no_answer_score for answer in answers}
     if all(answerable) or not any(answerable) or len(scores) == 1:  # one score for all: the model has diverged
         return reader.settings.threshold
-    always = tuple(replace(a, text=a.alternatives[0].text) if a.alternatives else a for a in answers)
+    always = tuple(map(always_answered, answers))
     f1 = [question.f1 for question in score_answers(records, always).per_question]
     return best_threshold([answer.no_answer_score for answer in answers], f1, answerable).value
 
 
-def _with_threshold(reader: "Reader", measured: Measured) -> "Reader":
-    return reader.with_threshold(measured.threshold)
+def _as_measured(reader: "Reader", measured: Measured) -> "Reader":
+    return reader.with_spread(measured.spread).with_threshold(measured.threshold)
 
 
 def _choose_again(records: Sequence[Any], measured: Measured) -> Measured:
@@ -200,23 +229,6 @@ def _choose_again(records: Sequence[Any], measured: Measured) -> Measured:
     scores = score_answers(records, answers)
     held = replace(measured.held, scores={"exact_match": scores.exact_match, "f1": scores.f1})
     return replace(measured, held=held, scores=scores, predictions=answers)
-
-
-def always_answered(answer: Answer) -> Answer:
-    """The answer with its best span, whatever "no answer" scores; as it is where no span is possible."""
-    return answered_at(answer, float("inf"))
-
-
-def answered_at(answer: Answer, threshold: float) -> Answer:
-    """The answer that a reader with this threshold would give, from one with its best span."""
-    if not answer.alternatives:
-        return answer
-    best = answer.alternatives[0]
-    if answer.no_answer_score <= threshold:
-        chosen = replace(answer, text=best.text, start=best.start, end=best.end, confidence=None)
-        return replace(chosen, probability=best.probability, score=best.score)
-    null = best.score + answer.no_answer_score
-    return replace(answer, text="", start=0, end=0, probability=answer.no_answer_probability, score=null, confidence=None)
 
 
 def _wrong_answers(records: Sequence[Any], _: Sequence[Any], scores: Any) -> list[dict[str, Any]]:
@@ -285,7 +297,7 @@ def _label(classifier: "Classifier", records: Iterable[Any], tick: Tick | None, 
 
 
 def _measure_labels(
-    classifier: "Classifier", windows: Windows, records: Sequence[Any], _: Config, tick: Tick | None
+    classifier: "Classifier", windows: Windows, records: Sequence[Any], _: Config, tick: Tick | None, top: int = 1
 ) -> Measured:
     import torch
 
@@ -339,11 +351,12 @@ TASKS: Mapping[str, Task] = {
         predict=_answer,
         measure=_measure_answers,
         score=score_answers,
-        tuned=_with_threshold,
+        tuned=_as_measured,
         choose_again=_choose_again,
         errors=_wrong_answers,
         difference=_span_difference,
         pool=_pool_answers,
+        agree_again=_agree_again,
     ),
     "classify": Task(
         name="classify",

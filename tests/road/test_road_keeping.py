@@ -157,9 +157,9 @@ def test_general_ability_before_is_that_of_the_run_that_training_starts_from(
     """Previously it was measured with the new limit of answers already, which hid what longer ones cost."""
     lengths = []
 
-    def measured(model, tokenizer, settings, watch):
+    def measured(model, tokenizer, settings, spreads, watch):
         lengths.append(settings.answer_length)
-        return 50.0
+        return dict.fromkeys({settings.spread, *spreads}, 50.0)
 
     monkeypatch.setattr("spantune.road.outcome.general_f1", measured)
     config = config_from(reader_run, probe=True)

@@ -6,6 +6,7 @@ their first token, then by their last.
 """
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -57,12 +58,20 @@ class SpanScores:
 
 
 def best_spans(
-    windows: Windows, indices: Integers, start_logits: Floats, end_logits: Floats, answer_length: int, top: int
+    windows: Windows,
+    indices: Integers,
+    start_logits: Floats,
+    end_logits: Floats,
+    answer_length: int,
+    top: int,
+    alone: float = -math.inf,
 ) -> list[SpanScores]:
     """The `top` best valid spans of each window, best first; pairs whose score is no finite number are none of them.
 
     `start_logits`, `end_logits`: (B, T) for the windows at `indices`. `answer_length`: longest answer in tokens.
-    `log_total` is log sum exp of start + end logits over all valid spans of the window, -inf where there is none.
+    `log_total` is log sum exp of start + end logits over all valid spans of the window, -inf where there is none. The other
+    spans of a window will hardly be asked for where the log of the best one's share in that sum is at least `alone`: they are
+    found at once for the rest, and for these when they are asked for.
     """
     indices = np.asarray(indices)
     if not len(indices):
@@ -77,7 +86,7 @@ def best_spans(
     null_at = windows.null[indices]
     with np.errstate(invalid="ignore"):  # a model that diverged may give inf and -inf
         nulls = start_logits[rows, null_at].astype(np.float64) + end_logits[rows, null_at]
-    offered = _offered(windows, indices, logits, best, top)
+    offered = _offered(windows, indices, logits, best, top, best.scores - totals >= alone)
     results = [
         SpanScores(window, candidates, null, total)
         for window, candidates, null, total in zip(indices.tolist(), offered, nulls.tolist(), totals.tolist(), strict=True)
@@ -89,14 +98,14 @@ def best_spans(
 
 
 def _offered(
-    windows: Windows, indices: Integers, logits: ContextLogits, best: BestPairs, top: int
+    windows: Windows, indices: Integers, logits: ContextLogits, best: BestPairs, top: int, enough: NDArray[np.bool_]
 ) -> list[Sequence[Candidate]]:
-    """The candidates of each row. Only rows whose best pair says all that is likely to be asked keep the logits of the batch.
+    """The candidates of each row. Only rows whose best pair is `enough` keep the logits of the batch.
 
     Those are the ones of contexts of a single window, which are answered with their batch; others wait for their last window.
     """
     bases = windows.bounds[indices]
-    alone = best.clear & ~_shared(windows, indices)
+    alone = best.clear & enough & ~_shared(windows, indices)
     firsts, lasts = best.firsts, best.lasts
     starts = windows.starts[np.where(alone, bases + firsts, 0)].tolist()
     ends = windows.ends[np.where(alone, bases + lasts, 0)].tolist()
@@ -159,6 +168,17 @@ def trim(context: str, candidate: Candidate) -> Candidate:
         return candidate
     start = candidate.start + len(text) - len(text.lstrip())
     return Candidate(start, start + len(stripped), candidate.score, candidate.window, candidate.first, candidate.last)
+
+
+def highest_score(scores: Iterable[SpanScores]) -> float:
+    """The score of the best span of all windows of one context; -inf where there is none."""
+    return max([_highest(one.candidates) for one in scores], default=-math.inf)
+
+
+def _highest(candidates: Sequence[Candidate]) -> float:
+    if isinstance(candidates, _BestFirst):
+        return candidates.best.score
+    return candidates[0].score if candidates else -math.inf
 
 
 def no_answer_score(scores: Sequence[SpanScores]) -> float:

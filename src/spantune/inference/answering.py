@@ -10,9 +10,9 @@ from spantune.features import SpanScores, Windows, encode
 from spantune.features.scores import WindowScores
 from spantune.inference.across import Found, close_merits, one_a_context, ranked
 from spantune.inference.answers import Answer, Asked
-from spantune.inference.choosing import SPANS_KEPT, checked, choose, close_call, decode
+from spantune.inference.choosing import SPANS_KEPT, checked, choose, close_call, decode, spans_compared
 from spantune.inference.settings import ReaderSettings
-from spantune.inference.stream import TOP_OF_CLOSE, Score, Scorers, answer_block, answer_stream
+from spantune.inference.stream import Score, Scorers, answer_block, answer_stream
 from spantune.inference.trace import Trace, build_trace
 
 NO_CONTEXT = "-"  # what a question is checked with before its contexts are
@@ -101,7 +101,7 @@ class Answering:
             self.tokenizer,
             windows,
             logits,
-            self.choose(asked, spans, max(top, TOP_OF_CLOSE)),
+            self.choose(asked, spans, max(top, spans_compared(self.settings))),
             answer_length=self.settings.answer_length,
             may_abstain=self.settings.may_abstain,
             least_confidence=self.settings.least_confidence,

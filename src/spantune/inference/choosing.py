@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from spantune.features import SpanScores, Windows, best_spans
+from spantune.features import Candidate, SpanScores, Windows, best_spans
 from spantune.features.scores import WindowScores
-from spantune.features.spans import merge_windows, no_answer_score
+from spantune.features.spans import highest_score, merge_windows, no_answer_score
 from spantune.inference.answers import Alternative, Answer, Asked, diverged
+from spantune.inference.consensus import CONSIDERED, lead, most_agreed, undisputed
 from spantune.inference.settings import ReaderSettings
 
 NO_SPAN = 1e6  # no-answer score of a context without any token: finite, so that JSON can carry it
@@ -18,7 +20,8 @@ SPANS_KEPT = 20  # best spans kept of each window: duplicates and unwanted ones 
 
 def decode(windows: Windows, scores: WindowScores, settings: ReaderSettings, top: int = SPANS_KEPT) -> list[SpanScores]:
     """The `top` best spans of each window of one batch."""
-    return best_spans(windows, scores.indices, scores.start, scores.end, settings.answer_length, top)
+    alone = undisputed(settings.spread)
+    return best_spans(windows, scores.indices, scores.start, scores.end, settings.answer_length, top, alone)
 
 
 def by_example(windows: Windows, scores: Iterable[SpanScores]) -> list[list[SpanScores]]:
@@ -39,6 +42,8 @@ def choose(asked: Asked, scores: Sequence[SpanScores], settings: ReaderSettings,
     if not math.isfinite(total):
         return Answer(asked.id, "", 0, 0, 0.0, 0.0, 0.0, NO_SPAN)
     best = merge_windows(asked.context, scores, max(top, 1))
+    if settings.spread and highest_score(scores) - total < undisputed(settings.spread):
+        best = _agreed(asked.context, scores, settings.spread, best)
     alternatives = tuple(
         [Alternative(asked.context[c.start : c.end], c.start, c.end, math.exp(c.score - total), c.score) for c in best]
     )
@@ -53,6 +58,13 @@ def choose(asked: Asked, scores: Sequence[SpanScores], settings: ReaderSettings,
     return Answer(asked.id, first.text, first.start, first.end, first.probability, first.score, none, margin, shown, sure)
 
 
+def _agreed(context: str, scores: Sequence[SpanScores], spread: float, best: Sequence[Candidate]) -> list[Candidate]:
+    """The best spans with the one in front that agrees most with the likely ones, the same for any number of `best`."""
+    kept = [replace(one, candidates=one.candidates[:SPANS_KEPT]) for one in scores]
+    first = most_agreed(merge_windows(context, kept, CONSIDERED), spread)[:1]
+    return [*first, *(one for one in best if (one.start, one.end) != (first[0].start, first[0].end))][: len(best)]
+
+
 def _refused(settings: ReaderSettings, margin: float, sure: float | None) -> bool:
     """Whether the best span is not given: for its confidence where a least one is set, else for its margin to "no answer"."""
     if settings.least_confidence and sure is not None:
@@ -64,12 +76,19 @@ def _confidence(settings: ReaderSettings, probability: float, *, answered: bool)
     return None if settings.calibration is None else settings.calibration.confidence(probability, answered=answered)
 
 
+def spans_compared(settings: ReaderSettings) -> int:
+    """How many spans an answer must carry before `close_call` can tell."""
+    return CONSIDERED if settings.spread else 2
+
+
 def close_call(answer: Answer, settings: ReaderSettings) -> bool:
-    """Whether a little noise in the scores could turn an answer, given with its two best spans, into another one."""
-    first, second = (*answer.alternatives[:2], None, None)[:2]
+    """Whether a little noise in the scores could turn an answer, given with `spans_compared` spans, into another one."""
     if settings.may_abstain and abs(answer.no_answer_score - settings.threshold) < CLOSE:
         return True
-    return first is not None and second is not None and first.score - second.score < CLOSE
+    spans = answer.alternatives
+    if settings.spread:
+        return lead(spans, settings.spread) < CLOSE
+    return len(spans) > 1 and spans[0].score - spans[1].score < CLOSE
 
 
 def checked(scores: SpanScores) -> SpanScores:

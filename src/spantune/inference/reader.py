@@ -64,6 +64,7 @@ class Reader:
             threshold=run.facts.threshold,
             calibration=run.facts.calibration,
             least_confidence=run.facts.least_confidence,
+            spread=run.facts.spread,
         )
         reader = cls(placed(run.model, place), run.tokenizer, settings, precision=precision)
         if reader._halved is not None:
@@ -73,6 +74,10 @@ class Reader:
     def with_threshold(self, threshold: float) -> "Reader":
         """The same reader with another threshold for "no answer"."""
         return self._changed(replace(self.settings, threshold=threshold))
+
+    def with_spread(self, spread: float) -> "Reader":
+        """The same reader with another say of the other likely spans in which one is given."""
+        return self._changed(replace(self.settings, spread=spread))
 
     def calibrated(self, calibration: Calibration | None) -> "Reader":
         """The same reader, whose answers carry the confidence that a calibration gives them."""

@@ -14,7 +14,8 @@ class ReaderSettings:
 
     `answer_length` is in tokens. With `may_abstain`, "no answer" is given when `no_answer_score` is above `threshold`;
     a reader that never saw an unanswerable question always answers. With a `calibration`, answers carry a confidence; with
-    `least_confidence` above 0 those that are less sure are not given, whatever "no answer" scores.
+    `least_confidence` above 0 those that are less sure are not given, whatever "no answer" scores. `spread` is how much the
+    other likely spans have a say in which one is given (`consensus.most_agreed`); 0 gives the one with the highest score.
     """
 
     windows: WindowsConfig = field(default_factory=WindowsConfig)
@@ -23,6 +24,7 @@ class ReaderSettings:
     threshold: float = 0.0
     calibration: Calibration | None = None
     least_confidence: float = 0.0
+    spread: float = 0.0
 
     @property
     def abstains(self) -> bool:

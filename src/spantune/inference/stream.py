@@ -14,15 +14,13 @@ from spantune.ahead import ahead
 from spantune.features import SpanScores, Windows
 from spantune.features.scores import WindowScores
 from spantune.inference.answers import Answer, Asked
-from spantune.inference.choosing import SPANS_KEPT, by_example, checked, choose, close_call, decode
+from spantune.inference.choosing import SPANS_KEPT, by_example, checked, choose, close_call, decode, spans_compared
 from spantune.inference.settings import ReaderSettings
 
 # Questions whose windows are sorted by length together. It bounds the memory of a stream, and how long the first answer of a
 # long one takes. Of SQuAD's tokens, padding adds 7.6% with blocks of 128 questions, 3.8% with 512 and 3.1% with 1,024.
 QUESTIONS_AT_ONCE = 512
 CHARACTERS_AT_ONCE = 1_000_000  # of their contexts, about 250,000 tokens: long contexts make a block of fewer questions
-
-TOP_OF_CLOSE = 2  # spans to compare before an answer may be called clear
 
 Encode = Callable[[Sequence[Asked]], Windows]
 Score = Callable[[Windows], Iterator[WindowScores]]
@@ -66,7 +64,7 @@ def answer_block(
     asked: Sequence[Asked], windows: Windows, scorers: Scorers, settings: ReaderSettings, top: int = 1
 ) -> list[Answer]:
     """The answers to the questions whose windows these are. Raises `ModelError` for scores that are not numbers."""
-    most = top if scorers.careful is None else max(top, TOP_OF_CLOSE)
+    most = top if scorers.careful is None else max(top, spans_compared(settings))
     found = _scored(windows, scorers.first, settings, most)
     answers = [choose(one, spans, settings, most) for one, spans in zip(asked, found, strict=True)]
     close = [place for place, answer in enumerate(answers) if close_call(answer, settings)]

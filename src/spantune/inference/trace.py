@@ -12,6 +12,7 @@ from spantune.features.pairs import Floats
 from spantune.features.scores import WindowScores
 from spantune.features.spans import best_spans, trim
 from spantune.inference.answers import Answer, Asked
+from spantune.inference.consensus import CONSIDERED
 
 TOP_SCORES = 5  # start and end positions shown of each window
 PAIRED = 4  # best starts and ends of each window that are paired into candidates
@@ -107,8 +108,10 @@ def build_trace(
     """The trace of the windows of one question. `batches` are the logits of all of them; the rest is the reader's."""
     shown: dict[int, TraceWindow] = {}
     pairs: list[_Pair] = []
+    by_score = all(one.score <= answer.score for one in answer.alternatives) or not answer.text
+    most = PAIRED if by_score else CONSIDERED
     for batch in batches:
-        best = best_spans(windows, batch.indices, batch.start, batch.end, answer_length, PAIRED)
+        best = best_spans(windows, batch.indices, batch.start, batch.end, answer_length, most)
         for row, window in enumerate(int(index) for index in batch.indices):
             tokens = _tokens(tokenizer, windows, window)
             starts, ends = batch.start[row, : len(tokens)], batch.end[row, : len(tokens)]
@@ -259,12 +262,20 @@ def _judge(one: "_Pair | TraceCandidate", rank: int, bench: _Bench) -> TraceCand
     if reason is None:
         bench.places[one.start, one.end] = rank
         bench.texts[one.text] = rank
-        reason = "highest score of all valid spans" if chosen else _beaten(bench.answer)
+        reason = _won(len(bench.texts)) if chosen else _beaten(one, bench.answer)
     return TraceCandidate(rank, one.text, one.start, one.end, one.window, one.first, one.last, one.score, chosen, reason)
 
 
-def _beaten(answer: Answer) -> str:
-    return "valid, but scored lower than the answer" if answer.text else "valid, but 'no answer' won"
+def _won(place: int) -> str:
+    """Why the valid span of that place by score is the answer."""
+    return "highest score of all valid spans" if place == 1 else "overlaps most with the likely spans, all together"
+
+
+def _beaten(pair: _Pair, answer: Answer) -> str:
+    if not answer.text:
+        return "valid, but 'no answer' won"
+    how = "scored lower" if pair.score <= answer.score else "overlaps less with the other likely spans"
+    return f"valid, but {how} than the answer"
 
 
 def _none(answer: Answer, windows: Iterable[TraceWindow], may_abstain: bool, least_confidence: float) -> TraceCandidate:

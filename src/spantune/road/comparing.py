@@ -11,6 +11,7 @@ from spantune.errors import ConfigError, EvaluationError, RunError
 from spantune.evaluation import Comparison, Scoring, fit_calibration
 from spantune.evaluation.calibration import Expected, Reliability, Selection, expected_for, reliability, selection_for
 from spantune.evaluation.cases import groups_of
+from spantune.inference.again import answered_at
 from spantune.inference.backends import AUTO
 from spantune.inference.exported.folder import EXPORTED
 from spantune.road.judging import compared
@@ -19,7 +20,7 @@ from spantune.road.opening import opened
 from spantune.road.watch import Silent, Watch, counter
 from spantune.runs import known_from_training, read_facts
 from spantune.runs.reading import FACTS, run_folder
-from spantune.tasks import TASKS, answered_at, threshold_for
+from spantune.tasks import TASKS, threshold_for
 
 
 def compare_systems(

@@ -12,6 +12,7 @@ from spantune.evaluation import Judgement, Known, LabelScores, Mean, Scores, Sco
 from spantune.evaluation.judging import mean_in_percent
 from spantune.evaluation.label_means import label_means
 from spantune.evaluation.predictions import is_predictions_file
+from spantune.inference.again import always_answered
 from spantune.inference.backends import AUTO
 from spantune.road.judging import TOP, UNTUNED, alike_in_meaning, answers_before, answers_of, judged_run, named
 from spantune.road.matching import labelled_from, without_touched
@@ -19,7 +20,7 @@ from spantune.road.opening import opened
 from spantune.road.targets import check_target
 from spantune.road.watch import Silent, Watch, counter, working
 from spantune.runs import RunFacts, known_from_training, read_facts
-from spantune.tasks import TASKS, Task, always_answered
+from spantune.tasks import TASKS, Task
 
 
 @dataclass(frozen=True, slots=True)

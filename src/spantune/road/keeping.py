@@ -5,14 +5,17 @@ measured. Out: the share that is best on held-out records, or the largest one be
 Does not know: how the model was trained.
 """
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from spantune.data.general import probe
 from spantune.evaluation import Gain, Scores, paired_gain, score_answers
-from spantune.inference import Reader
+from spantune.inference import Reader, ReaderSettings
+from spantune.inference.again import agreed_at
+from spantune.inference.consensus import CONSIDERED
 from spantune.road.watch import Watch, counter
 from spantune.training.together import dealt, merged
 
@@ -67,21 +70,11 @@ def best_share(scores: Mapping[float, Scores]) -> Mixed:
     """
     start = scores[0.0].per_question
     gains = {share: paired_gain(start, one.per_question) for share, one in scores.items() if share}
-    promised = {share: _promised(gain, EXPECTED.get(share, 0.0)) for share, gain in gains.items() if gain.mean > 0}
+    promised = {
+        share: gain.shrunk_to(Gain(EXPECTED.get(share, 0.0), SPREAD)).mean for share, gain in gains.items() if gain.mean > 0
+    }
     wanted = min({0.0: 0.0, **promised}.items(), key=lambda item: (-item[1], item[0]))[0]
     return Mixed(wanted, wanted, {share: one.f1 for share, one in scores.items()})
-
-
-def _promised(gain: Gain, expected: float) -> float:
-    """The mean of two beliefs, weighed by their precision.
-
-    >>> _promised(Gain(10.0, 4.0), 2.0), _promised(Gain(10.0, float("inf")), 2.0), _promised(Gain(10.0, 0.0), 2.0)
-    (6.0, 2.0, 10.0)
-    """
-    if gain.error == 0:
-        return gain.mean
-    seen, prior = gain.error**-2, SPREAD**-2
-    return (gain.mean * seen + expected * prior) / (seen + prior)
 
 
 def forgetting_little(mixed: Mixed, before: float, after: Callable[[float], float], forget: float) -> Mixed:
@@ -103,13 +96,23 @@ def forgetting_little(mixed: Mixed, before: float, after: Callable[[float], floa
     return replace(mixed, share=kept, general={"before": before, "after": general})
 
 
-def general_f1(model: Any, tokenizer: Any, settings: Any, watch: Watch) -> float:
-    """F1 in percent on the general questions that ship; those without an answer count where the model may abstain."""
+def general_f1(
+    model: Any, tokenizer: Any, settings: ReaderSettings, spreads: Iterable[float], watch: Watch
+) -> Mapping[float, float]:
+    """F1 in percent on the general questions that ship, by spread; those without an answer count where the model may abstain.
+
+    The spreads are those asked for and that of the settings.
+    """
     records = tuple(one for one in probe() if settings.may_abstain or not one.is_impossible)
     mine = dealt(records)
     tick = counter(watch, "measuring general ability", len(mine))
     reader = Reader(model, tokenizer, settings, precision="auto")
-    return score_answers(records, merged(reader.answer_many(mine, progress=tick))).f1
+    answers = tuple(merged(reader.answer_many(mine, top=CONSIDERED, progress=tick)))
+    threshold = settings.threshold if settings.may_abstain else math.inf
+    return {
+        spread: score_answers(records, [agreed_at(one, spread, threshold) for one in answers]).f1
+        for spread in {settings.spread, *spreads}
+    }
 
 
 def general_sentence(before: float, after: float, forget: float) -> tuple[str, bool]:

@@ -4,6 +4,7 @@ In: a model that is set up for training, and records that are held out. Out: an 
 what it was, and what its held-out records score. Does not know: files of data, run folders, which settings were chosen and why.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from pathlib import Path
 from spantune.config import Config, with_settings
 from spantune.data import Split
 from spantune.evaluation import Scores
+from spantune.inference.consensus import CONSIDERED
 from spantune.models import has_new_head
 from spantune.models.methods import METHOD
 from spantune.models.mixing import Weights, added, mix
+from spantune.road.agreeing import SPREADS, best_spread
 from spantune.road.keeping import SHARES, Mixed, best_share, forgetting_little, general_f1, general_sentence
 from spantune.road.scene import Loaded, Scene
 from spantune.road.watch import Hushed, Watch
@@ -47,24 +50,30 @@ class Outcome:
 
 def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outcome:
     """Train, keep the best epoch, and mix it with the start where that could answer too."""
-    untuned = scene.measure_chosen("measuring the untuned model")
+    looked = scene.part(LOOKED_AT) if _mixes(scene) or _agrees(scene) else scene
+    whole = looked is scene
+    untuned = scene.measure_chosen("measuring the untuned model", CONSIDERED if whole else 1)
     before = _general_before(scene)
     start = Weights.of(scene.model) if _mixes(scene) else None
     result = scene.fit(checkpoints, resume=resume)
     if start is None:
-        measured = scene.measure_chosen("measuring the tuned model")
-        return Outcome(result, scene, untuned, measured, None, _since(before, scene))
-    looked, tuned = scene.part(LOOKED_AT), Weights.of(scene.model)
-    whole = looked is scene
-    by_share = {0.0: untuned} if whole else {}
-    for share in SHARES if whole else (0.0, *SHARES):
-        mix(scene.model, start, tuned, share)
-        by_share[share] = looked.measure_chosen(f"measuring {share:.0%} tuned")
-    mixed = _settled(scene, start, tuned, by_share, before)
-    final = by_share[mixed.share] if whole else scene.measure_chosen("measuring the mixture")
-    if mixed.share != 1:
+        by_share = {1.0: looked.measure_chosen("measuring the tuned model", CONSIDERED)}
+        settled = _settled(looked, by_share, None, before)
+    else:
+        tuned = Weights.of(scene.model)
+        by_share = {0.0: untuned} if whole else {}
+        for share in SHARES if whole else (0.0, *SHARES):
+            mix(scene.model, start, tuned, share)
+            by_share[share] = looked.measure_chosen(f"measuring {share:.0%} tuned", CONSIDERED)
+        settled = _settled(looked, by_share, (start, tuned), before)
+    measured = (
+        settled.measured
+        if whole
+        else scene.agreeing(settled.measured.spread).measure_chosen("measuring all of the held-out records")
+    )
+    if settled.mixed is not None and settled.mixed.share != 1:
         result = replace(result, adapter=None)  # an adapter of part of what the weights are would mislead
-    return Outcome(result, scene, untuned, final, mixed, mixed.general)
+    return Outcome(result, scene, untuned.alone, measured.alone, settled.mixed, settled.general)
 
 
 def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: Watch) -> Outcome:
@@ -79,7 +88,7 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     assert pool is not None  # the recipe divides no others
     whole = Scene.of(loaded, records, records, with_settings(config, {"keep.replay": 0.0}), Hushed(watch))
     whole = replace(whole, watch=watch)
-    untuned = whole.measure_chosen("measuring the untuned model")
+    untuned = whole.measure_chosen("measuring the untuned model", CONSIDERED)
     before = _general_before(whole)
     start = Weights.of(loaded.model)
     found: dict[float, list[Measured]] = {share: [] for share in (SHARES if _mixes(whole) else (1.0,))}
@@ -92,11 +101,11 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
         tuned = Weights.of(loaded.model)
         for share in found:
             mix(loaded.model, start, tuned, share)
-            found[share].append(scene.measure(f"measuring {share:.0%} tuned"))
+            found[share].append(scene.measure(f"measuring {share:.0%} tuned", CONSIDERED))
         mean = added(mean, tuned, number)
         mix(loaded.model, start, tuned, 0.0)
     assert mean is not None
-    by_share = {0.0: untuned}
+    by_share = {0.0: untuned} if _mixes(whole) else {}
     by_share |= {share: whole.chosen_again(pool(whole.predictor, records, of)) for share, of in found.items()}
     result = replace(
         results[0],
@@ -109,25 +118,62 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     )
     if not _mixes(whole):
         mix(loaded.model, start, mean, 1.0)
-        return Outcome(result, whole, untuned, by_share[1.0], None, _since(before, whole))
-    mixed = _settled(whole, start, mean, by_share, before)
-    return Outcome(result, whole, untuned, by_share[mixed.share], mixed, mixed.general)
+    settled = _settled(whole, by_share, (start, mean) if _mixes(whole) else None, before)
+    return Outcome(result, whole, untuned.alone, settled.measured.alone, settled.mixed, settled.general)
 
 
-def _settled(scene: Scene, start: Weights, tuned: Weights, measured: Mapping[float, Measured], before: float | None) -> Mixed:
-    """Choose the share, leave the model with it, and tell why."""
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What is kept of a training: a share of its weights, and what the records looked at score at it, with a spread."""
+
+    mixed: Mixed | None
+    measured: Measured
+    general: Mapping[str, float] | None
+
+
+def _settled(
+    scene: Scene, by_share: Mapping[float, Measured], ends: tuple[Weights, Weights] | None, before: float | None
+) -> _Settled:
+    """Choose the share, leave the model with it, choose the spread, and tell why.
+
+    Without the weights of both `ends` there is one share, at which the model is already.
+    """
+    own, share, mixed = scene.predictor.settings.spread if scene.task.agree_again else 0.0, 1.0, None
+    general: dict[float, Mapping[float, float]] = {}
 
     def after(share: float) -> float:
-        mix(scene.model, start, tuned, share)
-        return _general(scene)
+        assert ends is not None  # only what is mixed is measured at shares
+        mix(scene.model, *ends, share)
+        general[share] = _general(scene)
+        return general[share][own]
 
-    mixed = best_share({share: one.scores for share, one in measured.items() if isinstance(one.scores, Scores)})
-    if before is not None:
-        mixed = forgetting_little(mixed, before, after, scene.config.keep.forget)
-    mix(scene.model, start, tuned, mixed.share)
-    (scene.watch.note if mixed.share else scene.watch.warn)(mixed.sentence)
-    _tell_general(scene, mixed.general)
-    return mixed
+    if ends is not None:
+        mixed = best_share({share: one.scores for share, one in by_share.items() if isinstance(one.scores, Scores)})
+        if before is not None:
+            mixed = forgetting_little(mixed, before, after, scene.config.keep.forget)
+        share = mixed.share
+        mix(scene.model, *ends, share)
+        (scene.watch.note if share else scene.watch.warn)(mixed.sentence)
+    if before is not None and share not in general:
+        general[share] = _general(scene)
+    least = -math.inf if before is None else before - scene.config.keep.forget
+    measured = _agreed(scene, by_share[share], own, {} if before is None else general[share], least)
+    told = None if before is None else {"before": before, "after": general[share][measured.spread]}
+    _tell_general(scene, told)
+    return _Settled(mixed, measured, told)
+
+
+def _agreed(scene: Scene, measured: Measured, own: float, general: Mapping[float, float], least: float) -> Measured:
+    """The measurement with the spread that promises most, of those that leave general ability at `least` so high."""
+    if not _agrees(scene):
+        return measured
+    allowed = [spread for spread in SPREADS if spread != own and general.get(spread, math.inf) >= least]
+    by_spread = {own: measured, **{spread: scene.agreed_again(measured, spread) for spread in allowed}}
+    scores = {spread: one.scores for spread, one in by_spread.items() if isinstance(one.scores, Scores)}
+    agreed = best_spread(scores, own, expected=_answers(scene))
+    if agreed.spread != own:
+        scene.watch.note(agreed.sentence)
+    return by_spread[agreed.spread]
 
 
 def _mixes(scene: Scene) -> bool:
@@ -135,17 +181,22 @@ def _mixes(scene: Scene) -> bool:
     return mixes(scene.config, scene.config.training.method or METHOD) and _answers(scene)
 
 
+def _agrees(scene: Scene) -> bool:
+    """Whether the held-out records are to say how much the likely spans have a say."""
+    return scene.task.agree_again is not None and scene.config.training.spread is None
+
+
 def _answers(scene: Scene) -> bool:
     """Whether the model could answer before training."""
     return scene.task.name == "answer" and not has_new_head(scene.model)
 
 
-def _general(scene: Scene) -> float:
-    return general_f1(scene.model, scene.tokenizer, scene.predictor.settings, scene.watch)
+def _general(scene: Scene) -> Mapping[float, float]:
+    return general_f1(scene.model, scene.tokenizer, scene.predictor.settings, SPREADS, scene.watch)
 
 
 def _general_before(scene: Scene) -> float | None:
-    """General ability as it was, with answers no longer than the model gave then: to allow longer ones costs some of it.
+    """General ability as it was, with answers chosen as the model did then, and no longer: to allow more costs some of it.
 
     `None` where it is not to be measured, or there is none.
     """
@@ -153,17 +204,9 @@ def _general_before(scene: Scene) -> float | None:
         return None
     settings, start = scene.predictor.settings, scene.config.model.name
     if is_run(start):
-        settings = replace(settings, answer_length=read_facts(start).answer_length)
-    return general_f1(scene.model, scene.tokenizer, settings, scene.watch)
-
-
-def _since(before: float | None, scene: Scene) -> Mapping[str, float] | None:
-    """General ability before and now, told; `None` where it was not measured before."""
-    if before is None:
-        return None
-    general = {"before": before, "after": _general(scene)}
-    _tell_general(scene, general)
-    return general
+        facts = read_facts(start)
+        settings = replace(settings, answer_length=facts.answer_length, spread=facts.spread)
+    return general_f1(scene.model, scene.tokenizer, settings, (), scene.watch)[settings.spread]
 
 
 def _tell_general(scene: Scene, general: Mapping[str, float] | None) -> None:

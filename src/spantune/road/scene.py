@@ -20,7 +20,8 @@ from spantune.models import load_tokenizer
 from spantune.models.devices import chosen_device, placed
 from spantune.road.matching import task_of
 from spantune.road.watch import Watch, counter, working
-from spantune.runs import load_run
+from spantune.runs import load_run, read_facts
+from spantune.runs.reading import is_run
 from spantune.tasks import Measured, Task
 from spantune.training import Choice, FineTuned, fine_tune
 
@@ -76,20 +77,31 @@ class Scene:
             watch.note(f"held out: {lost}")
         own = windows.take(np.flatnonzero(windows.example < len(augmented.records))) if again else windows
         predictor = task.predictor(model, tokenizer, config, own)
-        return cls(task, config, watch, model, tokenizer, windows, held_out, held_windows, predictor)
+        scene = cls(task, config, watch, model, tokenizer, windows, held_out, held_windows, predictor)
+        start = config.model.name
+        return scene.agreeing(read_facts(start).spread) if config.training.spread is None and is_run(start) else scene
 
-    def measure(self, stage: str) -> Measured:
-        """The held-out records, measured with the model as it is now."""
+    def measure(self, stage: str, top: int = 1) -> Measured:
+        """The held-out records, measured with the model as it is now; `top` likely spans are kept of each."""
         tick = counter(self.watch, stage, len(self.held_windows))
-        return self.task.measure(self.predictor, self.held_windows, self.held_out, self.config, tick)
+        return self.task.measure(self.predictor, self.held_windows, self.held_out, self.config, tick, top)
 
-    def measure_chosen(self, stage: str) -> Measured:
+    def measure_chosen(self, stage: str, top: int = 1) -> Measured:
         """The same with the answers that the threshold which is best for them would give: to compare one model with another."""
-        return self.chosen_again(self.measure(stage))
+        return self.chosen_again(self.measure(stage, top))
 
     def chosen_again(self, measured: Measured) -> Measured:
         """A measurement of the held-out records with the answers that its threshold gives."""
         return measured if measured.threshold == 0.0 else self.task.choose_again(self.held_out, measured)
+
+    def agreed_again(self, measured: Measured, spread: float) -> Measured:
+        """A measurement that kept likely spans, as it would be with another spread."""
+        assert self.task.agree_again is not None  # only tasks that give spans are asked
+        return self.chosen_again(self.task.agree_again(self.predictor, self.held_out, measured, spread))
+
+    def agreeing(self, spread: float) -> "Scene":
+        """The scene with a predictor of this spread."""
+        return self if self.task.agree_again is None else replace(self, predictor=self.predictor.with_spread(spread))
 
     def part(self, most: int) -> "Scene":
         """The scene with at most so many of the held-out records, evenly from all of them; itself where there are no more."""

@@ -176,6 +176,7 @@ def _provenance(outcome: Outcome, sides: Divided) -> Provenance:
         scores=_shown(task, measured.scores),
         untuned=_shown(task, outcome.untuned.scores),
         threshold=measured.threshold,
+        spread=measured.spread,
         new_head=has_new_head(outcome.scene.model),
         share=outcome.share,
         general=outcome.general,

@@ -41,6 +41,7 @@ class Provenance:
     scores: Mapping[str, float] = field(default_factory=dict)
     untuned: Mapping[str, float] | None = None
     threshold: float = 0.0
+    spread: float = 0.0
     touched: int = 0
     without_touched: Mapping[str, float] | None = None
     new_head: bool = True
@@ -55,7 +56,7 @@ class RunFacts:
     """The content of `spantune.json`. `config` is whole: every setting as it was used.
 
     Answers that are less sure than `least_confidence`, by `calibration`, are not given. `judged` are the intervals and the
-    verdict of the training's own held-out records.
+    verdict of the training's own held-out records, `spread` how much the likely spans of a context agree on its answer.
     """
 
     task: Literal["answer", "classify"]
@@ -75,6 +76,7 @@ class RunFacts:
     calibration: Calibration | None = None
     least_confidence: float = 0.0
     judged: Mapping[str, Any] | None = None
+    spread: float = 0.0
 
     def to_json(self) -> str:
         """The text of the file."""

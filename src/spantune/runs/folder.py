@@ -214,6 +214,7 @@ def _facts(model: Any, config: Config, result: FineTuned, provenance: Provenance
         answer_length=config.windows.answer_length or result.answer_length,
         may_abstain=result.may_abstain,
         threshold=provenance.threshold,
+        spread=provenance.spread,
         data={
             "names": list(provenance.data_names),
             "eval_names": list(provenance.eval_names),

@@ -1,0 +1,54 @@
+"""How much the other likely spans of a context have a say in which one is given: chosen by what held-out answers score.
+
+In: scores of the same held-out records, by spread. Out: the spread that promises most, and why.
+Does not know: models, how an answer is chosen among its spans.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from spantune.evaluation import Gain, QuestionScore, Scores, paired_gain
+
+# The spreads that are tried (0 gives the span with the highest score), and roughly the gain in points that each had over 0 on
+# trained readers of sets other than those of the benchmark: the mean of what exact match and F1 gained. Above 1 overlap grows
+# further where answers are long, at the price of exact matches and of general ability.
+EXPECTED: Mapping[float, float] = MappingProxyType({0.0: 0.0, 0.5: 0.5, 0.75: 0.9, 1.0: 0.4})
+SPREADS = tuple(EXPECTED)
+DEVIATION = 2.0  # how far, in points, a set may well be from what is expected
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The spread that a reader gets, and exact match and F1 of the held-out records looked at, by spread."""
+
+    spread: float
+    scores: Mapping[float, tuple[float, float]]
+
+    @property
+    def sentence(self) -> str:
+        """What was chosen, in plain words."""
+        told = ", ".join(f"{spread:g} {exact:.1f}/{f1:.1f}" for spread, (exact, f1) in sorted(self.scores.items()))
+        chosen = "the span with the highest score" if self.spread == 0 else "the span that overlaps most with the likely ones"
+        return f"training.spread = {self.spread:g}: {chosen} is given (held-out exact match/F1 by spread: {told})"
+
+
+def best_spread(scores: Mapping[float, Scores], own: float, *, expected: bool) -> Agreed:
+    """The spread that promises most over `own`, among those that scored no worse; of equal ones the smallest.
+
+    A spread wins overlap, and may lose exact matches: what counts is the mean of both. As for shares of weights, what is seen
+    and, with `expected`, what other sets had are weighed by how sure each is.
+    """
+    start = scores[own].per_question
+    promised = {own: 0.0}
+    for spread, one in scores.items():
+        gain = paired_gain(start, one.per_question, _both)
+        if spread != own and gain.mean >= 0:
+            prior = EXPECTED.get(spread, 0.0) - EXPECTED.get(own, 0.0) if expected else 0.0
+            promised[spread] = gain.shrunk_to(Gain(prior, DEVIATION)).mean
+    chosen = min(promised.items(), key=lambda item: (-item[1], item[0]))[0]
+    return Agreed(chosen, {spread: (one.exact_match, one.f1) for spread, one in scores.items()})
+
+
+def _both(question: QuestionScore) -> float:
+    return (question.exact_match + question.f1) / 2
