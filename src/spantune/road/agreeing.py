@@ -34,19 +34,19 @@ class Agreed:
 
 
 def best_spread(scores: Mapping[float, Scores], own: float, *, expected: bool) -> Agreed:
-    """The spread that promises most over `own`, among those that scored no worse; of equal ones the smallest.
+    """The spread that promises most over `own`, among those that scored no worse; of equal ones `own`.
 
-    A spread wins overlap, and may lose exact matches: what counts is the mean of both. As for shares of weights, what is seen
-    and, with `expected`, what other sets had are weighed by how sure each is.
+    A spread wins overlap, and may lose exact matches: what counts is the mean of F1 and exact match, and F1 may not fall. As
+    for shares of weights, what is seen and, with `expected`, what other sets had are weighed by how sure each is.
     """
     start = scores[own].per_question
     promised = {own: 0.0}
     for spread, one in scores.items():
         gain = paired_gain(start, one.per_question, _both)
-        if spread != own and gain.mean >= 0:
+        if spread != own and gain.mean >= 0 and one.f1 >= scores[own].f1:
             prior = EXPECTED.get(spread, 0.0) - EXPECTED.get(own, 0.0) if expected else 0.0
             promised[spread] = gain.shrunk_to(Gain(prior, DEVIATION)).mean
-    chosen = min(promised.items(), key=lambda item: (-item[1], item[0]))[0]
+    chosen = min(promised.items(), key=lambda item: (-item[1], item[0] != own, item[0]))[0]
     return Agreed(chosen, {spread: (one.exact_match, one.f1) for spread, one in scores.items()})
 
 

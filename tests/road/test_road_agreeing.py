@@ -1,0 +1,144 @@
+"""Which of the likely spans is given: chosen on held-out records, kept with the run, the same wherever the run is opened."""
+
+import json
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from conftest import WINDOWS, made_examples, quick
+from test_road_training import Listener
+
+from spantune.config import Config, KeepConfig, ModelConfig
+from spantune.inference import Reader
+from spantune.inference.consensus import CONSIDERED
+from spantune.models import load_tokenizer
+from spantune.road import train_run
+from spantune.road.agreeing import SPREADS, best_spread
+from spantune.runs import read_facts
+from spantune.tasks import TASKS
+
+TASK = TASKS["answer"]
+HELD_OUT = made_examples(40, seed=5, unanswerable=0.3)
+
+
+def scored(f1s, exact=None):
+    """Scores of questions of which each has the F1 given and, where it is given, the exact match, in percent."""
+    pairs = list(zip(f1s, exact or [0] * len(f1s), strict=True))
+    rows = [SimpleNamespace(id=str(at), f1=f1 / 100, exact_match=hit / 100) for at, (f1, hit) in enumerate(pairs)]
+    means = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
+    return SimpleNamespace(f1=next(means), exact_match=next(means), per_question=rows)
+
+
+LITTLE = [40, 50, 60, 70] * 10
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected", "spread"),
+    [
+        ({0.0: scored(LITTLE), 0.5: scored([one + 1 for one in LITTLE]), 1.0: scored([one + 3 for one in LITTLE])}, False, 1.0),
+        ({0.0: scored(LITTLE), 0.5: scored([one - 1 for one in LITTLE])}, True, 0.0),
+        ({0.0: scored(LITTLE), 0.5: scored(LITTLE), 1.0: scored(LITTLE)}, False, 0.0),
+        # exact matches that are lost weigh as much as the overlap that is won, and overlap may not fall
+        ({0.0: scored([50, 60] * 9, [0, 100] * 9), 0.5: scored([62, 60] * 9, [0, 80] * 9)}, False, 0.0),
+        ({0.0: scored([50, 60] * 9, [0, 100] * 9), 0.5: scored([74, 60] * 9, [0, 80] * 9)}, False, 0.5),
+        ({0.0: scored([50, 60] * 9, [0, 0] * 9), 0.5: scored([49, 60] * 9, [0, 100] * 9)}, False, 0.0),
+        # two questions say little: what other sets had decides
+        ({0.0: scored([0, 50]), 0.75: scored([1, 60]), 1.0: scored([80, 0])}, True, 0.75),
+    ],
+)
+def test_the_spread_that_promises_most_is_taken_and_of_equal_ones_the_one_there_is(scores, expected, spread):
+    agreed = best_spread(scores, 0.0, expected=expected)
+    assert agreed.spread == spread
+    assert agreed.scores == {one: (each.exact_match, each.f1) for one, each in scores.items()}
+    assert f"training.spread = {spread:g}: " in agreed.sentence
+
+
+def test_a_run_that_has_a_spread_keeps_it_unless_another_is_better():
+    scores = {one: scored([50 + 10 * (one == 0.5)] * 6) for one in SPREADS}
+    assert best_spread(scores, 1.0, expected=True).spread == 0.5
+    assert best_spread({one: scored([50] * 6) for one in SPREADS}, 1.0, expected=False).spread == 1.0
+
+
+@pytest.fixture
+def held(tiny_model_folder):
+    """A reader that may abstain, the held-out windows and the configuration."""
+    config = Config(model=ModelConfig(name=str(tiny_model_folder)), windows=WINDOWS, training=quick())
+    train = made_examples(40, unanswerable=0.3)
+    model, tokenizer = TASK.load_model(config, train), load_tokenizer(config.model)
+    reader = TASK.predictor(model, tokenizer, config, TASK.encode(train, tokenizer, model, config))
+    return reader, TASK.encode(HELD_OUT, tokenizer, model, config), config
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5, 1.0, 3.0])
+def test_another_spread_is_measured_without_the_model_as_it_would_be_with_it(held, spread):
+    reader, windows, config = held
+    measured = TASK.measure(reader, windows, HELD_OUT, config, None, CONSIDERED)
+    again = TASK.agree_again(reader, HELD_OUT, measured, spread)
+    whole = TASK.measure(reader.with_spread(spread), windows, HELD_OUT, config, None, CONSIDERED)
+    assert (again.spread, again.scores, again.held) == (spread, whole.scores, whole.held)
+    assert again.threshold == pytest.approx(whole.threshold)
+    assert [one.text for one in again.predictions] == [one.text for one in whole.predictions]
+    assert [len(one.alternatives) for one in again.alone.predictions] == [1] * len(HELD_OUT)
+    assert again.alone.scores == again.scores
+
+
+def run_from(start, folder, tmp_path, name="run", watch=None, **training):
+    config = Config(
+        model=ModelConfig(name=str(start)), windows=WINDOWS, training=quick(**training), keep=KeepConfig(probe=False)
+    )
+    given = {"data": [folder / "questions.json"], "eval_data": [folder / "held-out.json"]}
+    return train_run(out=tmp_path / name, config=config, watch=watch or Listener(), **given)
+
+
+def test_the_spread_that_is_chosen_is_the_runs_wherever_it_is_opened(reader_run, data_folder, tmp_path, monkeypatch):
+    def always_one(scores, own, *, expected):
+        return replace(best_spread(scores, own, expected=expected), spread=1.0)
+
+    monkeypatch.setattr("spantune.road.outcome.best_spread", always_one)
+    listener = Listener()
+    made = run_from(reader_run, data_folder, tmp_path, watch=listener)
+    assert read_facts(made.folder).spread == made.facts.spread == 1.0
+    assert sum(note.startswith("training.spread = 1: ") for note in listener.notes) == 1
+    loaded = Reader.load(made.folder)
+    assert loaded.settings.spread == made.predictor.settings.spread == 1.0
+    scores = TASK.score(made.held_out, loaded.answer_many(made.held_out))
+    assert {name: scores.as_dict()[name] for name in made.facts.scores} == pytest.approx(dict(made.facts.scores))
+    again = run_from(made.folder, data_folder, tmp_path, name="again", epochs=1)
+    assert again.facts.untuned_scores == pytest.approx(dict(made.facts.scores))
+
+
+def test_a_spread_that_is_set_is_not_chosen(reader_run, data_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("spantune.road.outcome.best_spread", None)
+    listener = Listener()
+    made = run_from(reader_run, data_folder, tmp_path, watch=listener, spread=0.25)
+    assert made.facts.spread == 0.25
+    assert not any("training.spread" in note for note in listener.notes)
+
+
+def test_a_spread_that_costs_too_much_general_ability_is_not_tried(reader_run, data_folder, tmp_path, monkeypatch):
+    tried = {}
+
+    def seen(scores, own, *, expected):
+        tried.update(scores)
+        return best_spread(scores, own, expected=expected)
+
+    def general(model, tokenizer, settings, spreads, watch):
+        return {one: 50.0 if one < 0.6 else 40.0 for one in {settings.spread, *spreads}}
+
+    monkeypatch.setattr("spantune.road.outcome.best_spread", seen)
+    monkeypatch.setattr("spantune.road.outcome.general_f1", general)
+    config = Config(model=ModelConfig(name=str(reader_run)), windows=WINDOWS, training=quick(epochs=1))
+    given = {"data": [data_folder / "questions.json"], "eval_data": [data_folder / "held-out.json"]}
+    made = train_run(out=tmp_path / "run", config=config, watch=Listener(), **given)
+    assert set(tried) == {0.0, 0.5}
+    assert made.facts.general == {"before": 50.0, "after": 50.0}
+
+
+def test_a_run_saved_before_there_was_a_spread_gives_the_span_with_the_highest_score(reader_run, tmp_path):
+    facts = json.loads((reader_run / "spantune.json").read_text(encoding="utf-8"))
+    del facts["spread"]
+    del facts["config"]["training"]["spread"]
+    run = shutil.copytree(reader_run, tmp_path / "run")
+    (run / "spantune.json").write_text(json.dumps(facts), encoding="utf-8")
+    assert Reader.load(run).settings.spread == 0.0
