@@ -11,6 +11,7 @@ sys.path.insert(0, str(HERE))
 import methods
 import quality_table
 import shares
+import spreads
 
 from spantune.models.methods import METHODS
 
@@ -65,9 +66,9 @@ def test_the_pages_quote_the_results():
     if methods.RESULTS.is_file():
         found = json.loads(methods.RESULTS.read_text(encoding="utf-8"))
         assert methods.rendered(found) in methods.PAGE.read_text(encoding="utf-8")
-    if shares.RESULTS.is_file():
-        found = json.loads(shares.RESULTS.read_text(encoding="utf-8"))
-        assert shares.rendered(found) in shares.PAGE.read_text(encoding="utf-8")
+    for part in (shares, spreads):
+        found = json.loads(part.RESULTS.read_text(encoding="utf-8"))
+        assert part.rendered(found) in part.PAGE.read_text(encoding="utf-8")
 
 
 def test_what_is_said_before_a_method_that_disappoints_is_what_was_measured():

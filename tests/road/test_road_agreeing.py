@@ -98,7 +98,8 @@ def test_the_spread_that_is_chosen_is_the_runs_wherever_it_is_opened(reader_run,
     monkeypatch.setattr("spantune.road.outcome.best_spread", always_one)
     listener = Listener()
     made = run_from(reader_run, data_folder, tmp_path, watch=listener)
-    assert read_facts(made.folder).spread == made.facts.spread == 1.0
+    assert read_facts(made.folder).spread == made.facts.spread == made.as_dict()["spread"] == 1.0
+    assert "overlaps most with the likely ones, spread 1" in (made.folder / "README.md").read_text(encoding="utf-8")
     assert sum(note.startswith("training.spread = 1: ") for note in listener.notes) == 1
     loaded = Reader.load(made.folder)
     assert loaded.settings.spread == made.predictor.settings.spread == 1.0

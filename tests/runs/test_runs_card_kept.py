@@ -63,6 +63,7 @@ CARDS = {
         touched=3,
         share=0.5,
     ),
+    "answers-that-agree": CardFacts("agreed", "answer", "org/model", 80, 20, ["a"], 1, scores={"f1": 50.0}, spread=0.75),
     "labels": CardFacts(
         name="cards",
         task="classify",

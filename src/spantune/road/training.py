@@ -48,6 +48,7 @@ class Trained:
             "scores": dict(self.facts.scores),
             "untuned_scores": None if self.facts.untuned_scores is None else dict(self.facts.untuned_scores),
             "share_tuned": self.facts.share,
+            "spread": self.facts.spread,
             "general_f1": None if self.facts.general is None else dict(self.facts.general),
             "data": dict(self.facts.data),
             "choices": list(self.facts.choices),

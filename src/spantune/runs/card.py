@@ -32,7 +32,7 @@ class CardFacts:
     those of the same model before fine-tuning, `None` where they were not measured. `picture` is the file name of the
     training curves in the same folder. `touched` counts held-out records that the training data knows; `without_touched`
     are the scores of the others. With `folds` above 1 every record was trained on, and measured by a model that did not see
-    it; `share` is how much of the weights is tuned, the rest is the base model's.
+    it; `share` is how much of the weights is tuned, the rest is the base model's; `spread` is that of `RunFacts`.
     """
 
     name: str
@@ -54,6 +54,7 @@ class CardFacts:
     without_touched: Mapping[str, float] | None = None
     folds: int = 1
     share: float = 1.0
+    spread: float = 0.0
 
 
 def model_card(card: CardFacts) -> str:
@@ -237,6 +238,8 @@ def _training(card: CardFacts) -> str:
     counts = [["data", names], ["trained on", f"{card.train_count:,}"], ["held out", held_out]]
     if card.share < 1:
         counts.append(["weights", f"{card.share:.0%} tuned, the rest as before"])
+    if card.spread:
+        counts.append(["answer", f"the span that overlaps most with the likely ones, spread {card.spread:g}"])
     prints = [[f"fingerprint of {as_text(what)}", as_code(value)] for what, value in card.data_fingerprints.items()]
     return f"## How it was trained\n\n{as_table(['', ''], [*counts, *prints, ['seed', str(card.seed)]])}"
 
@@ -287,8 +290,8 @@ def _of_scores(card: CardFacts) -> tuple[str, ...]:
         "The scores are on held-out documents of the same collection as the training data. Other documents, other "
         "kinds of questions or another language can do worse; measure on your own with `spantune evaluate`."
     )
-    seen = (*(() if card.folds > 1 else ("the best epoch",)), *(("the share of tuned weights",) if card.share < 1 else ()))
-    chosen = _chosen(card, seen)
+    looked = {"the best epoch": card.folds == 1, "the share of tuned weights": card.share < 1, "the spread": card.spread > 0}
+    chosen = _chosen(card, [name for name, by_looking in looked.items() if by_looking])
     luck = "on these same held-out documents: their scores are a little better for it than those of new documents will be."
     return (collection, f"{chosen[0].upper()}{chosen[1:]} {luck}") if chosen else (collection,)
 

@@ -265,5 +265,6 @@ def _card(name: str, facts: RunFacts, history: History, provenance: Provenance) 
             without_touched=provenance.without_touched,
             folds=facts.config.training.folds or 1,
             share=facts.share,
+            spread=facts.spread,
         )
     )
