@@ -39,16 +39,15 @@ LITTLE = [40, 50, 60, 70] * 10
         ({0.0: scored(LITTLE), 0.5: scored([one + 1 for one in LITTLE]), 1.0: scored([one + 3 for one in LITTLE])}, False, 1.0),
         ({0.0: scored(LITTLE), 0.5: scored([one - 1 for one in LITTLE])}, True, 0.0),
         ({0.0: scored(LITTLE), 0.5: scored(LITTLE), 1.0: scored(LITTLE)}, False, 0.0),
-        # exact matches that are lost weigh as much as the overlap that is won, and overlap may not fall
+        # exact matches that are lost weigh as much as the overlap that is won
         ({0.0: scored([50, 60] * 9, [0, 100] * 9), 0.5: scored([62, 60] * 9, [0, 80] * 9)}, False, 0.0),
         ({0.0: scored([50, 60] * 9, [0, 100] * 9), 0.5: scored([74, 60] * 9, [0, 80] * 9)}, False, 0.5),
-        ({0.0: scored([50, 60] * 9, [0, 0] * 9), 0.5: scored([49, 60] * 9, [0, 100] * 9)}, False, 0.0),
         # two questions say little: what other sets had decides
         ({0.0: scored([0, 50]), 0.75: scored([1, 60]), 1.0: scored([80, 0])}, True, 0.75),
     ],
 )
 def test_the_spread_that_promises_most_is_taken_and_of_equal_ones_the_one_there_is(scores, expected, spread):
-    agreed = best_spread(scores, 0.0, expected=expected)
+    agreed = best_spread(scores, 0.0, 0.0, expected=expected)
     assert agreed.spread == spread
     assert agreed.scores == {one: (each.exact_match, each.f1) for one, each in scores.items()}
     assert f"training.spread = {spread:g}: " in agreed.sentence
@@ -56,8 +55,14 @@ def test_the_spread_that_promises_most_is_taken_and_of_equal_ones_the_one_there_
 
 def test_a_run_that_has_a_spread_keeps_it_unless_another_is_better():
     scores = {one: scored([50 + 10 * (one == 0.5)] * 6) for one in SPREADS}
-    assert best_spread(scores, 1.0, expected=True).spread == 0.5
-    assert best_spread({one: scored([50] * 6) for one in SPREADS}, 1.0, expected=False).spread == 1.0
+    assert best_spread(scores, 1.0, 0.0, expected=True).spread == 0.5
+    assert best_spread({one: scored([50] * 6) for one in SPREADS}, 1.0, 0.0, expected=False).spread == 1.0
+
+
+def test_what_falls_below_the_model_before_training_is_not_taken():
+    scores = {0.0: scored([50, 60] * 9), 0.5: scored([49, 60] * 9, [0, 100] * 9)}
+    assert best_spread(scores, 0.0, 54.0, expected=False).spread == 0.5
+    assert best_spread(scores, 0.0, 55.0, expected=False).spread == 0.0
 
 
 @pytest.fixture
@@ -92,8 +97,8 @@ def run_from(start, folder, tmp_path, name="run", watch=None, **training):
 
 
 def test_the_spread_that_is_chosen_is_the_runs_wherever_it_is_opened(reader_run, data_folder, tmp_path, monkeypatch):
-    def always_one(scores, own, *, expected):
-        return replace(best_spread(scores, own, expected=expected), spread=1.0)
+    def always_one(scores, own, floor, *, expected):
+        return replace(best_spread(scores, own, floor, expected=expected), spread=1.0)
 
     monkeypatch.setattr("spantune.road.outcome.best_spread", always_one)
     listener = Listener()
@@ -120,9 +125,9 @@ def test_a_spread_that_is_set_is_not_chosen(reader_run, data_folder, tmp_path, m
 def test_a_spread_that_costs_too_much_general_ability_is_not_tried(reader_run, data_folder, tmp_path, monkeypatch):
     tried = {}
 
-    def seen(scores, own, *, expected):
+    def seen(scores, own, floor, *, expected):
         tried.update(scores)
-        return best_spread(scores, own, expected=expected)
+        return best_spread(scores, own, floor, expected=expected)
 
     def general(model, tokenizer, settings, spreads, watch):
         return {one: 50.0 if one < 0.6 else 40.0 for one in {settings.spread, *spreads}}

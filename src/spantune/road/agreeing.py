@@ -15,7 +15,7 @@ from spantune.evaluation import Gain, QuestionScore, Scores, paired_gain
 # further where answers are long, at the price of exact matches and of general ability.
 EXPECTED: Mapping[float, float] = MappingProxyType({0.0: 0.0, 0.5: 0.5, 0.75: 0.9, 1.0: 0.4})
 SPREADS = tuple(EXPECTED)
-DEVIATION = 2.0  # how far, in points, a set may well be from what is expected
+DEVIATION = 1.0  # how far, in points, a set may well be from what is expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,18 @@ class Agreed:
         return f"training.spread = {self.spread:g}: {chosen} is given (held-out exact match/F1 by spread: {told})"
 
 
-def best_spread(scores: Mapping[float, Scores], own: float, *, expected: bool) -> Agreed:
-    """The spread that promises most over `own`, among those that scored no worse; of equal ones `own`.
+def best_spread(scores: Mapping[float, Scores], own: float, floor: float, *, expected: bool) -> Agreed:
+    """The spread that promises most over `own`, among those at which F1 is `floor` at least; of equal ones `own`.
 
-    A spread wins overlap, and may lose exact matches: what counts is the mean of F1 and exact match, and F1 may not fall. As
-    for shares of weights, what is seen and, with `expected`, what other sets had are weighed by how sure each is.
+    A spread wins overlap, and may lose exact matches: what counts is the mean of F1 and exact match. As for shares of weights,
+    what is seen and, with `expected`, what other sets had are weighed by how sure each is.
     """
     start = scores[own].per_question
     promised = {own: 0.0}
     for spread, one in scores.items():
-        gain = paired_gain(start, one.per_question, _both)
-        if spread != own and gain.mean >= 0 and one.f1 >= scores[own].f1:
+        if spread != own and one.f1 >= floor:
             prior = EXPECTED.get(spread, 0.0) - EXPECTED.get(own, 0.0) if expected else 0.0
-            promised[spread] = gain.shrunk_to(Gain(prior, DEVIATION)).mean
+            promised[spread] = paired_gain(start, one.per_question, _both).shrunk_to(Gain(prior, DEVIATION)).mean
     chosen = min(promised.items(), key=lambda item: (-item[1], item[0] != own, item[0]))[0]
     return Agreed(chosen, {spread: (one.exact_match, one.f1) for spread, one in scores.items()})
 

@@ -157,20 +157,35 @@ def _settled(
     if before is not None and share not in general:
         general[share] = _general(scene)
     least = -math.inf if before is None else before - scene.config.keep.forget
-    measured = _agreed(scene, by_share[share], own, {} if before is None else general[share], least)
+    looked = _Looked(by_share[share], by_share.get(0.0, by_share[share]), {} if before is None else general[share], least)
+    measured = _agreed(scene, looked, own)
     told = None if before is None else {"before": before, "after": general[share][measured.spread]}
     _tell_general(scene, told)
     return _Settled(mixed, measured, told)
 
 
-def _agreed(scene: Scene, measured: Measured, own: float, general: Mapping[float, float], least: float) -> Measured:
-    """The measurement with the spread that promises most, of those that leave general ability at `least` so high."""
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What is known where a spread is chosen: the records looked at, as measured and before, and general ability by spread.
+
+    `least` is what general ability may fall to.
+    """
+
+    measured: Measured
+    before: Measured
+    general: Mapping[float, float]
+    least: float
+
+
+def _agreed(scene: Scene, looked: _Looked, own: float) -> Measured:
+    """The measurement with the spread that promises most, of those that keep enough of general ability."""
     if not _agrees(scene):
-        return measured
-    allowed = [spread for spread in SPREADS if spread != own and general.get(spread, math.inf) >= least]
-    by_spread = {own: measured, **{spread: scene.agreed_again(measured, spread) for spread in allowed}}
+        return looked.measured
+    allowed = [one for one in SPREADS if one != own and looked.general.get(one, math.inf) >= looked.least]
+    by_spread = {own: looked.measured, **{spread: scene.agreed_again(looked.measured, spread) for spread in allowed}}
     scores = {spread: one.scores for spread, one in by_spread.items() if isinstance(one.scores, Scores)}
-    agreed = best_spread(scores, own, expected=_answers(scene))
+    floor = looked.before.held.scores["f1"]
+    agreed = best_spread(scores, own, floor, expected=_answers(scene))
     if agreed.spread != own:
         scene.watch.note(agreed.sentence)
     return by_spread[agreed.spread]
