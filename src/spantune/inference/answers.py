@@ -35,8 +35,9 @@ class Answer:
     `text == context[start:end]`, offsets in code points; an empty text with `start == end == 0` means "no answer".
     `probability` is the softmax of `score` over all valid spans of all windows of the context and "no answer" together;
     `no_answer_probability` is the share of "no answer" in the same softmax. `no_answer_score` is the logit sum of "no
-    answer" minus that of the best span (1e6 where no span is possible): SQuAD 2.0's threshold is applied to it.
-    `alternatives` are the best spans, best first, without duplicates. `confidence` is how often answers with such a probability
+    answer" minus that of the first alternative (1e6 where no span is possible): SQuAD 2.0's threshold is applied to it.
+    `alternatives` are the best spans without duplicates: first the one that is given where any is, which has the highest score
+    but for a reader with a `spread`, then the others, best first. `confidence` is how often answers with such a probability
     matched exactly on held-out data (for "no answer": how often there was none); `None` where the reader is not calibrated.
     """
 

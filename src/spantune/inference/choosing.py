@@ -61,8 +61,11 @@ def choose(asked: Asked, scores: Sequence[SpanScores], settings: ReaderSettings,
 def _agreed(context: str, scores: Sequence[SpanScores], spread: float, best: Sequence[Candidate]) -> list[Candidate]:
     """The best spans with the one in front that agrees most with the likely ones, the same for any number of `best`."""
     kept = [replace(one, candidates=one.candidates[:SPANS_KEPT]) for one in scores]
-    first = most_agreed(merge_windows(context, kept, CONSIDERED), spread)[:1]
-    return [*first, *(one for one in best if (one.start, one.end) != (first[0].start, first[0].end))][: len(best)]
+    likely = merge_windows(context, kept, CONSIDERED)
+    if not likely:
+        return list(best)
+    first = most_agreed(likely, spread)[0]
+    return [first, *(one for one in best if (one.start, one.end) != (first.start, first.end))][: len(best)]
 
 
 def _refused(settings: ReaderSettings, margin: float, sure: float | None) -> bool:
@@ -87,7 +90,7 @@ def close_call(answer: Answer, settings: ReaderSettings) -> bool:
         return True
     spans = answer.alternatives
     if settings.spread:
-        return lead(spans, settings.spread) < CLOSE
+        return lead(spans[:CONSIDERED], settings.spread) < CLOSE
     return len(spans) > 1 and spans[0].score - spans[1].score < CLOSE
 
 
