@@ -2,15 +2,17 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from conftest import WINDOWS, made_examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spantune.features import Candidate, SpanScores
 from spantune.inference import Alternative, Reader, ReaderSettings
 from spantune.inference.again import agreed_at, alone, always_answered, answered_at
-from spantune.inference.choosing import close_call, spans_compared
+from spantune.inference.choosing import choose, close_call, spans_compared
 from spantune.inference.consensus import CONSIDERED, UNDISPUTED, expected_overlaps, lead, most_agreed, undisputed
 
 SPREADS = (0.0, 0.5, 0.75, 1.0, 2.0, 10.0)
@@ -134,6 +136,14 @@ def test_a_close_call_between_overlaps_is_told(tiny_reader_model, wordpiece, ask
     even = (span(0, 4, 2.0), span(0, 5, 2.0), span(0, 6, 2.0), span(0, 7, 2.0))
     assert not close_call(replace(answer, alternatives=clear), settings)
     assert close_call(replace(answer, alternatives=tuple(most_agreed(even, 1.0))), settings)
+
+
+def test_a_word_below_twenty_spans_of_white_space_is_given():
+    context = "Ada" + " " * 40
+    empty = [Candidate(at, at + 1, 9.0 - at / 10, 0, at, at) for at in range(3, 3 + CONSIDERED)]
+    found = SpanScores(0, [*empty, Candidate(0, 3, 1.0, 0, 1, 1)], null=-5.0, log_total=10.0)
+    answer = choose(SimpleNamespace(id="1", question="Who?", context=context), [found], ReaderSettings(spread=1.0))
+    assert (answer.text, answer.start, answer.end) == ("Ada", 0, 3)
 
 
 def test_an_answer_without_a_possible_span_stays_as_it_is(tiny_reader_model, wordpiece, asked):
