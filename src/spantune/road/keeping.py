@@ -32,14 +32,12 @@ SPREAD = 4.0  # how far, in points, a set may well be from what is expected
 class Mixed:
     """The share of the tuned weights that a model gets, what each share scores on the held-out records looked at, and why.
 
-    `wanted` is the share that these liked best; `share` is smaller where that one forgets too much. `general` is F1 on the
-    general questions before and after, where it was measured.
+    `wanted` is the share that these liked best; `share` is smaller where that one forgets too much.
     """
 
     share: float
     wanted: float
     scores: Mapping[float, float]
-    general: Mapping[str, float] | None = None
 
     @property
     def sentence(self) -> str:
@@ -84,16 +82,15 @@ def forgetting_little(mixed: Mixed, before: float, after: Callable[[float], floa
     by halves.
     """
     shares = sorted(share for share in mixed.scores if 0 < share <= mixed.share)
-    kept, general, at = 0.0, before, len(shares) - 1  # the chosen one first: mostly it forgets little
+    kept, at = 0.0, len(shares) - 1  # the chosen one first: mostly it forgets little
     low, high = 0, len(shares)
     while low < high:
-        found = after(shares[at])
-        if before - found <= forget:
-            kept, general, low = shares[at], found, at + 1
+        if before - after(shares[at]) <= forget:
+            kept, low = shares[at], at + 1
         else:
             high = at
         at = (low + high) // 2
-    return replace(mixed, share=kept, general={"before": before, "after": general})
+    return replace(mixed, share=kept)
 
 
 def general_f1(
