@@ -64,12 +64,13 @@ def rendered(rows: Sequence[Row]) -> str:
     for key, ways in _whole(cells).items():
         name = key[0]
         start = _start(cells, key)
-        f1 = {way: _mean(ways[way], "f1") for way in TRAINED}
+        both = {way: f"{_mean(ways[way], 'exact_match'):.1f} / {_mean(ways[way], 'f1'):.1f}" for way in TRAINED}
+        gain = _mean(ways[OURS], "f1") - _mean(ways[READER], "f1")
         general = {way: _mean(ways[way], "general_f1") for way in TRAINED}
         count = round(_mean(ways[OURS], "questions"))
         lines.append(
-            f"| {NAMES.get(name, name)} | {count:,} | {len(ways[OURS])} | {start['f1']:.1f} | {f1[ENCODER]:.1f} | "
-            f"{f1[READER]:.1f} | **{f1[OURS]:.1f}** | {f1[OURS] - f1[READER]:+.1f} | {start['general_f1']:.1f} | "
+            f"| {NAMES.get(name, name)} | {count:,} | {len(ways[OURS])} | {start['exact_match']:.1f} / {start['f1']:.1f} | "
+            f"{both[ENCODER]} | {both[READER]} | **{both[OURS]}** | {gain:+.1f} | {start['general_f1']:.1f} | "
             f"{general[READER]:.1f} | **{general[OURS]:.1f}** | {_mean(ways[OURS], 'seconds'):.0f} |"
         )
     picture = f"![F1 by the number of questions]({PICTURE.name})"
@@ -121,7 +122,7 @@ def _whole(cells: Cells) -> Cells:
 def _start(cells: Cells, key: Key) -> dict[str, float]:
     """What the reader scores before training, on the splits of this cell."""
     before = {seed: row for seed, row in cells[key[0], "0"][UNTRAINED].items() if seed in cells[key][OURS] or key[1] == "0"}
-    return {score: _mean(before, score) for score in ("f1", "general_f1")}
+    return {score: _mean(before, score) for score in ("exact_match", "f1", "general_f1")}
 
 
 def draw(cells: Cells, path: Path) -> None:
