@@ -79,9 +79,9 @@ def forgetting_little(mixed: Mixed, before: float, after: Callable[[float], floa
     """The largest share that is not above the chosen one and at which general ability falls by `forget` points at most.
 
     `after` measures it at a share; `before` is what it was. More of the tuned weights forget more, so that the share is found
-    by halves.
+    by halves, among those that score better than no training: on a few questions a smaller one may score worse.
     """
-    shares = sorted(share for share in mixed.scores if 0 < share <= mixed.share)
+    shares = sorted(share for share, f1 in mixed.scores.items() if 0 < share <= mixed.share and f1 > mixed.scores[0.0])
     kept, at = 0.0, len(shares) - 1  # the chosen one first: mostly it forgets little
     low, high = 0, len(shares)
     while low < high:
