@@ -4,8 +4,7 @@ In: a model that is set up for training, and records that are held out. Out: an 
 what it was, and what its held-out records score. Does not know: files of data, run folders, which settings were chosen and why.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,53 +140,46 @@ def _settled(
     own, share, mixed = scene.predictor.settings.spread if scene.task.agree_again else 0.0, 1.0, None
     general: dict[float, Mapping[float, float]] = {}
 
-    def after(share: float) -> float:
-        assert ends is not None  # only what is mixed is measured at shares
-        mix(scene.model, *ends, share)
-        general[share] = _general(scene)
-        return general[share][own]
+    def at(share: float) -> Mapping[float, float]:
+        if share not in general:
+            if ends is not None:
+                mix(scene.model, *ends, share)
+            general[share] = _general(scene)
+        return general[share]
 
     if ends is not None:
         mixed = best_share({share: one.scores for share, one in by_share.items() if isinstance(one.scores, Scores)})
         if before is not None:
-            mixed = forgetting_little(mixed, before, after, scene.config.keep.forget)
+            mixed = forgetting_little(mixed, before, lambda share: at(share)[own], scene.config.keep.forget)
         share = mixed.share
         mix(scene.model, *ends, share)
         (scene.watch.note if share else scene.watch.warn)(mixed.sentence)
-    if before is not None and share not in general:
-        general[share] = _general(scene)
-    least = -math.inf if before is None else before - scene.config.keep.forget
-    looked = _Looked(by_share[share], by_share.get(0.0, by_share[share]), {} if before is None else general[share], least)
-    measured = _agreed(scene, looked, own)
-    told = None if before is None else {"before": before, "after": general[share][measured.spread]}
+
+    def keeps_enough(spread: float) -> bool:
+        return before is None or at(share)[spread] >= before - scene.config.keep.forget
+
+    measured = by_share[share]
+    if _agrees(scene):
+        floor = by_share.get(0.0, measured).held.scores["f1"]
+        measured = _agreed(scene, measured, own, floor, keeps_enough)
+    as_it_was = share == 0 and measured.spread == own
+    told = None if before is None else {"before": before, "after": before if as_it_was else at(share)[measured.spread]}
     _tell_general(scene, told)
     return _Settled(mixed, measured, told)
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """What is known where a spread is chosen: the records looked at, as measured and before, and general ability by spread.
+def _agreed(scene: Scene, measured: Measured, own: float, floor: float, keeps_enough: Callable[[float], bool]) -> Measured:
+    """The measurement with the spread that promises most, of those that keep enough of general ability.
 
-    `least` is what general ability may fall to.
+    That is asked of the one that promises most first: where it is `own`, general ability need not be measured.
     """
-
-    measured: Measured
-    before: Measured
-    general: Mapping[float, float]
-    least: float
-
-
-def _agreed(scene: Scene, looked: _Looked, own: float) -> Measured:
-    """The measurement with the spread that promises most, of those that keep enough of general ability."""
-    if not _agrees(scene):
-        return looked.measured
-    allowed = [one for one in SPREADS if one != own and looked.general.get(one, math.inf) >= looked.least]
-    by_spread = {own: looked.measured, **{spread: scene.agreed_again(looked.measured, spread) for spread in allowed}}
+    by_spread = {own: measured, **{spread: scene.agreed_again(measured, spread) for spread in SPREADS if spread != own}}
     scores = {spread: one.scores for spread, one in by_spread.items() if isinstance(one.scores, Scores)}
-    floor = looked.before.held.scores["f1"]
-    agreed = best_spread(scores, own, floor, expected=_answers(scene))
-    if agreed.spread != own:
-        scene.watch.note(agreed.sentence)
+    while (agreed := best_spread(scores, own, floor, expected=_answers(scene))).spread != own:
+        if keeps_enough(agreed.spread):
+            scene.watch.note(agreed.sentence)
+            break
+        del scores[agreed.spread]
     return by_spread[agreed.spread]
 
 
