@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spantune.features import Candidate, SpanScores
-from spantune.inference import Alternative, Reader, ReaderSettings
+from spantune.inference import Alternative, Reader, ReaderSettings, trace_html, trace_text
 from spantune.inference.again import agreed_at, alone, always_answered, answered_at
 from spantune.inference.choosing import choose, close_call, spans_compared
 from spantune.inference.consensus import CONSIDERED, UNDISPUTED, expected_overlaps, lead, most_agreed, undisputed
@@ -121,6 +121,8 @@ def test_the_trace_says_why_a_span_with_a_lower_score_is_given(tiny_reader_model
         valid = [one for one in trace.candidates if one.reason.startswith("valid") or one.chosen]
         chosen = next(one for one in valid if one.chosen)
         reasons.setdefault(chosen is valid[0], set()).add(chosen.reason)
+        rule = "that overlaps most with the likely ones" if chosen is not valid[0] else "with the highest sum of its two logits"
+        assert all(f"the valid pair {rule} wins." in shown for shown in (trace_text(trace, width=200), trace_html(trace)))
         above = [one.reason for one in valid[: valid.index(chosen)]]
         assert set(above) <= {"valid, but overlaps less with the other likely spans than the answer"}
         assert {one.reason for one in valid[valid.index(chosen) + 1 :]} <= {"valid, but scored lower than the answer"}

@@ -17,6 +17,7 @@ from spantune.inference.consensus import CONSIDERED
 TOP_SCORES = 5  # start and end positions shown of each window
 PAIRED = 4  # best starts and ends of each window that are paired into candidates
 CANDIDATES_SHOWN = 40
+OVERLAPS = "overlaps most with the likely spans, all together"  # why a span is given that has not the highest score
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,13 @@ class Trace:
     windows: tuple[TraceWindow, ...]
     candidates: tuple[TraceCandidate, ...]
     answer: Answer
+
+    @property
+    def rule(self) -> str:
+        """Which span is given, of all that could be."""
+        by_score = not any(one.reason == OVERLAPS for one in self.candidates)
+        wins = "with the highest sum of its two logits" if by_score else "that overlaps most with the likely ones"
+        return f"the valid pair {wins} wins"
 
     def as_dict(self) -> dict[str, Any]:
         """The trace as JSON can carry it: question, context, encoding and forward pass (windows), selection, answer."""
@@ -268,7 +276,7 @@ def _judge(one: "_Pair | TraceCandidate", rank: int, bench: _Bench) -> TraceCand
 
 def _won(place: int) -> str:
     """Why the valid span of that place by score is the answer."""
-    return "highest score of all valid spans" if place == 1 else "overlaps most with the likely spans, all together"
+    return "highest score of all valid spans" if place == 1 else OVERLAPS
 
 
 def _beaten(pair: _Pair, answer: Answer) -> str:

@@ -330,7 +330,7 @@ def _chance(score: TopScore, pen: _Pen) -> str:
 
 def _selection(trace: Trace, pen: _Pen, width: int) -> Iterator[RenderableType]:
     yield _heading("3 Selection", pen)
-    yield Text("Starts and ends are paired; the valid pair with the highest sum of its two logits wins.")
+    yield Text(f"Starts and ends are paired; {trace.rule}.")
     yield Text()
     numbers = ("Rank", "Score", "Window")
     table = _table("", *numbers, "Tokens", "Text", "Verdict", numbers=numbers, whole=["", "Tokens"])
