@@ -121,7 +121,7 @@ def test_a_run_from_a_model_that_answers_tells_its_mixture(reader_run, data_fold
 def test_a_training_that_makes_nothing_better_keeps_the_model_as_it_was(reader_run, data_folder, tmp_path):
     listener = Listener()
     config = config_from(reader_run)
-    config = config.model_copy(update={"training": quick(learning_rate=NOTHING_LEARNED, epochs=1)})
+    config = config.model_copy(update={"training": quick(learning_rate=NOTHING_LEARNED, epochs=1, spread=0.0)})
     made = train_run(out=tmp_path / "run", config=config, watch=listener, **files(data_folder))
     assert made.facts.share == 0.0
     assert made.facts.scores == made.facts.untuned_scores

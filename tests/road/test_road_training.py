@@ -8,6 +8,7 @@ import pytest
 from conftest import made_examples, made_texts, quick_config
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from spantune.config import with_settings
 from spantune.data import ReadAs, Span, TextExample, read_examples, write_examples
 from spantune.errors import ConfigError, DataError, EmptyDataError, ModelError, OutputError, RunError, WindowError
 from spantune.inference import Classifier, Reader
@@ -51,7 +52,9 @@ def config(tiny_model_folder):
 def test_a_run_is_trained_and_told_on_held_out_data_of_its_own(data_folder, config, tmp_path):
     listener = Listener()
     files = [data_folder / "questions.json"], [data_folder / "held-out.json"]
-    made = train_run(files[0], tmp_path / "run", config, eval_data=files[1], watch=listener)
+    made = train_run(
+        files[0], tmp_path / "run", with_settings(config, {"training.spread": 0.0}), eval_data=files[1], watch=listener
+    )
     assert (made.facts.data["train"]["count"], made.facts.data["held_out"]["count"]) == (40, 12)
     assert made.facts.data["split"] == "held out: held-out.json"
     assert [one.id for one in made.held_out] == [f"hq{number}" for number in range(12)]
