@@ -82,7 +82,8 @@ def measured(file: Path, count: int, runs: Path) -> Row:
 def by_spread(reader: Reader, records: Sequence[Example]) -> dict[str, dict[str, float]]:
     """Exact match and F1 of the answers to these questions, which the model reads once."""
     answers = list(reader.answer_many(records, top=CONSIDERED))
-    found = {one: score_answers(records, [agreed_at(each, one, float("inf")) for each in answers]) for one in SPREADS}
+    least = reader.settings.refuses_above
+    found = {one: score_answers(records, [agreed_at(each, one, least) for each in answers]) for one in SPREADS}
     return {
         f"{one:g}": {name: round(getattr(scores, name), 2) for name in ("exact_match", "f1")} for one, scores in found.items()
     }

@@ -198,8 +198,7 @@ def _pool_answers(reader: "Reader", records: Sequence[Any], parts: Sequence[Meas
 
 def _agree_again(reader: "Reader", records: Sequence[Any], measured: Measured, spread: float) -> Measured:
     """The same as the reader would give it with another spread."""
-    threshold = reader.settings.threshold if reader.settings.may_abstain else float("inf")
-    answers = [agreed_at(answer, spread, threshold) for answer in measured.predictions]
+    answers = [agreed_at(answer, spread, reader.settings.refuses_above) for answer in measured.predictions]
     return _scored(reader.with_spread(spread), records, answers, measured.held)
 
 

@@ -12,7 +12,7 @@ from spantune.data.general import probe, replay
 from spantune.models import load_reader, open_reader
 from spantune.models.mixing import Weights, mix
 from spantune.road import train_run
-from spantune.road.keeping import SHARES, best_share, forgetting_little
+from spantune.road.keeping import SHARES, Mixed, best_share, forgetting_little
 from spantune.runs import read_facts
 
 NOTHING_LEARNED = 1e-12  # a rate at which no answer changes, so that no share is better than none on any machine
@@ -177,6 +177,27 @@ def test_general_ability_before_is_that_of_the_run_that_training_starts_from(
     assert read_facts(reader_run).answer_length != 47
     assert lengths[0] == read_facts(reader_run).answer_length
     assert set(lengths[1:]) <= {47}
+
+
+@pytest.mark.parametrize("forgotten", [1.0, 4.0, 100.0])
+def test_what_is_told_of_general_ability_is_what_the_kept_share_leaves(
+    reader_run, data_folder, tmp_path, monkeypatch, forgotten
+):
+    shares = [0.0]
+
+    def mixed(model, start, tuned, share):
+        shares.append(share)
+        mix(model, start, tuned, share)
+
+    def measured(model, tokenizer, settings, spreads, watch):
+        return dict.fromkeys({settings.spread, *spreads}, 80.0 - forgotten * shares[-1])
+
+    monkeypatch.setattr("spantune.road.outcome.mix", mixed)
+    monkeypatch.setattr("spantune.road.outcome.general_f1", measured)
+    monkeypatch.setattr("spantune.road.outcome.best_share", lambda scores: Mixed(1.0, 1.0, {one: 50 + one for one in scores}))
+    made = train_run(out=tmp_path / "run", config=config_from(reader_run, probe=True), **files(data_folder))
+    assert made.facts.share == {1.0: 1.0, 4.0: 0.375, 100.0: 0.0}[forgotten]
+    assert made.facts.general == {"before": 80.0, "after": 80.0 - forgotten * made.facts.share}
 
 
 def test_general_questions_are_trained_on_beside_the_datas_own(reader_run, data_folder, tmp_path):

@@ -60,7 +60,9 @@ def choose(asked: Asked, scores: Sequence[SpanScores], settings: ReaderSettings,
 
 def _agreed(context: str, scores: Sequence[SpanScores], spread: float, best: Sequence[Candidate]) -> list[Candidate]:
     """The best spans with the one in front that agrees most with the likely ones, the same for any number of `best`."""
-    kept = [replace(one, candidates=one.candidates[:SPANS_KEPT]) for one in scores]
+    kept = [
+        one if len(one.candidates) <= SPANS_KEPT else replace(one, candidates=one.candidates[:SPANS_KEPT]) for one in scores
+    ]
     likely = merge_windows(context, kept, CONSIDERED)
     if not likely:
         return list(best)
@@ -72,7 +74,7 @@ def _refused(settings: ReaderSettings, margin: float, sure: float | None) -> boo
     """Whether the best span is not given: for its confidence where a least one is set, else for its margin to "no answer"."""
     if settings.least_confidence and sure is not None:
         return sure < settings.least_confidence
-    return settings.may_abstain and margin > settings.threshold
+    return margin > settings.refuses_above
 
 
 def _confidence(settings: ReaderSettings, probability: float, *, answered: bool) -> float | None:
@@ -86,7 +88,7 @@ def spans_compared(settings: ReaderSettings) -> int:
 
 def close_call(answer: Answer, settings: ReaderSettings) -> bool:
     """Whether a little noise in the scores could turn an answer, given with `spans_compared` spans, into another one."""
-    if settings.may_abstain and abs(answer.no_answer_score - settings.threshold) < CLOSE:
+    if abs(answer.no_answer_score - settings.refuses_above) < CLOSE:
         return True
     spans = answer.alternatives
     if settings.spread:

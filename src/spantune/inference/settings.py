@@ -1,5 +1,6 @@
 """How a reader reads, as values."""
 
+import math
 from dataclasses import dataclass, field
 
 from spantune.confidence import Calibration
@@ -25,6 +26,15 @@ class ReaderSettings:
     calibration: Calibration | None = None
     least_confidence: float = 0.0
     spread: float = 0.0
+
+    @property
+    def refuses_above(self) -> float:
+        """The `no_answer_score` above which the first span is not given; infinite for a reader that always gives it.
+
+        >>> ReaderSettings(threshold=1.5).refuses_above, ReaderSettings(may_abstain=True, threshold=1.5).refuses_above
+        (inf, 1.5)
+        """
+        return self.threshold if self.may_abstain else math.inf
 
     @property
     def abstains(self) -> bool:

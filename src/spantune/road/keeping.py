@@ -5,7 +5,6 @@ measured. Out: the share that is best on held-out records, or the largest one be
 Does not know: how the model was trained.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -105,9 +104,8 @@ def general_f1(
     tick = counter(watch, "measuring general ability", len(mine))
     reader = Reader(model, tokenizer, settings, precision="auto")
     answers = tuple(merged(reader.answer_many(mine, top=CONSIDERED, progress=tick)))
-    threshold = settings.threshold if settings.may_abstain else math.inf
     return {
-        spread: score_answers(records, [agreed_at(one, spread, threshold) for one in answers]).f1
+        spread: score_answers(records, [agreed_at(one, spread, settings.refuses_above) for one in answers]).f1
         for spread in {settings.spread, *spreads}
     }
 

@@ -90,7 +90,8 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     untuned = whole.measure_chosen("measuring the untuned model", CONSIDERED)
     before = _general_before(whole)
     start = Weights.of(loaded.model)
-    found: dict[float, list[Measured]] = {share: [] for share in (SHARES if _mixes(whole) else (1.0,))}
+    mixing = _mixes(whole)
+    found: dict[float, list[Measured]] = {share: [] for share in (SHARES if mixing else (1.0,))}
     results: list[FineTuned] = []
     mean: Weights | None = None
     for number, part in enumerate(parts, 1):
@@ -104,7 +105,7 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
         mean = added(mean, tuned, number)
         mix(loaded.model, start, tuned, 0.0)
     assert mean is not None
-    by_share = {0.0: untuned} if _mixes(whole) else {}
+    by_share = {0.0: untuned} if mixing else {}
     by_share |= {share: whole.chosen_again(pool(whole.predictor, records, of)) for share, of in found.items()}
     result = replace(
         results[0],
@@ -115,9 +116,9 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
         may_abstain=whole.predictor.settings.may_abstain,
         adapter=None,
     )
-    if not _mixes(whole):
+    if not mixing:
         mix(loaded.model, start, mean, 1.0)
-    settled = _settled(whole, by_share, (start, mean) if _mixes(whole) else None, before)
+    settled = _settled(whole, by_share, (start, mean) if mixing else None, before)
     return Outcome(result, whole, untuned.alone, settled.measured.alone, settled.mixed, settled.general)
 
 
