@@ -130,6 +130,22 @@ def test_the_trace_says_why_a_span_with_a_lower_score_is_given(tiny_reader_model
     assert reasons[False] == {"overlaps most with the likely spans, all together"}
 
 
+def test_a_refusal_names_the_span_that_was_refused(tiny_reader_model, wordpiece, asked):
+    """Previously "no answer" was said to have scored higher than every span, where one that overlaps less scored higher yet."""
+    reader, given = reader_of(tiny_reader_model, wordpiece, may_abstain=True, spread=2.0), set()
+    for one in asked:
+        margin = reader.answer(one.question, one.context).no_answer_score
+        trace = reader.with_threshold(margin - 1e-3).trace(one.question, one.context)
+        none, *_ = [candidate for candidate in trace.candidates if candidate.window is None]
+        first, *others = trace.answer.alternatives
+        central = any(other.score > first.score for other in others)
+        assert (trace.answer.text, none.chosen) == ("", True)
+        assert ("the span that overlaps most with the likely ones" in none.reason) == central
+        assert ("that overlaps most" in trace.rule) == central
+        given.add((central, margin < 0))
+    assert {central for central, _ in given} == {True, False}
+
+
 def test_a_close_call_between_overlaps_is_told(tiny_reader_model, wordpiece, asked):
     settings = ReaderSettings(windows=WINDOWS, spread=1.0)
     assert (spans_compared(settings), spans_compared(ReaderSettings())) == (CONSIDERED, 2)

@@ -1,12 +1,13 @@
 """Which of the likely spans is given: chosen on held-out records, kept with the run, the same wherever the run is opened."""
 
+import functools
 import json
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from conftest import WINDOWS, made_examples, quick
+from conftest import WINDOWS, generally, made_examples, quick
 from test_road_training import Listener
 
 from spantune.config import Config, KeepConfig, ModelConfig
@@ -14,7 +15,8 @@ from spantune.inference import Reader
 from spantune.inference.consensus import CONSIDERED
 from spantune.models import load_tokenizer
 from spantune.road import train_run
-from spantune.road.agreeing import SPREADS, Agreed, best_spread
+from spantune.road.agreeing import SPREADS, TUNED, UNKNOWN, UNTUNED, Agreed, best_spread
+from spantune.road.keeping import Mixed
 from spantune.runs import read_facts
 from spantune.tasks import TASKS
 
@@ -31,23 +33,35 @@ def scored(f1s, exact=None):
 
 
 LITTLE = [40, 50, 60, 70] * 10
+# Two of four exact matches for a point of F1, on sixteen questions
+LOSING = {
+    0.0: scored([100] * 4 + [43] * 12, [100] * 4 + [0] * 12),
+    0.75: scored([100] * 2 + [70] * 2 + [49] * 12, [100] * 2 + [0] * 14),
+}
 
 
 @pytest.mark.parametrize(
     ("scores", "expected", "spread"),
     [
-        ({0.0: scored(LITTLE), 0.5: scored([one + 1 for one in LITTLE]), 1.0: scored([one + 3 for one in LITTLE])}, False, 1.0),
-        ({0.0: scored(LITTLE), 0.5: scored([one - 1 for one in LITTLE])}, True, 0.0),
-        ({0.0: scored(LITTLE), 0.5: scored(LITTLE), 1.0: scored(LITTLE)}, False, 0.0),
+        (
+            {0.0: scored(LITTLE), 0.5: scored([one + 1 for one in LITTLE]), 1.0: scored([one + 3 for one in LITTLE])},
+            UNKNOWN,
+            1.0,
+        ),
+        ({0.0: scored(LITTLE), 0.5: scored([one - 1 for one in LITTLE])}, TUNED, 0.0),
+        ({0.0: scored(LITTLE), 0.5: scored(LITTLE), 1.0: scored(LITTLE)}, UNKNOWN, 0.0),
         # exact matches that are lost weigh as much as the overlap that is won
-        ({0.0: scored([50, 60] * 9, [0, 100] * 9), 0.5: scored([62, 60] * 9, [0, 80] * 9)}, False, 0.0),
-        ({0.0: scored([50, 60] * 9, [0, 100] * 9), 0.5: scored([74, 60] * 9, [0, 80] * 9)}, False, 0.5),
+        ({0.0: scored([50, 60] * 9, [0, 100] * 9), 0.5: scored([62, 60] * 9, [0, 80] * 9)}, UNKNOWN, 0.0),
+        ({0.0: scored([50, 60] * 9, [0, 100] * 9), 0.5: scored([74, 60] * 9, [0, 80] * 9)}, UNKNOWN, 0.5),
         # two questions say little: what other sets had decides
-        ({0.0: scored([0, 50]), 0.75: scored([1, 60]), 1.0: scored([80, 0])}, True, 0.75),
+        ({0.0: scored([0, 50]), 0.75: scored([1, 60]), 1.0: scored([80, 0])}, TUNED, 0.75),
+        # Previously that was what trained readers had, where the model was kept as it was before training too
+        (LOSING, TUNED, 0.75),
+        (LOSING, UNTUNED, 0.0),
     ],
 )
 def test_the_spread_that_promises_most_is_taken_and_of_equal_ones_the_one_there_is(scores, expected, spread):
-    agreed = best_spread(scores, 0.0, 0.0, expected=expected)
+    agreed = best_spread(scores, 0.0, 0.0, expected)
     assert agreed.spread == spread
     assert agreed.scores == {one: (each.exact_match, each.f1) for one, each in scores.items()}
     assert f"training.spread = {spread:g}: " in agreed.sentence
@@ -55,14 +69,14 @@ def test_the_spread_that_promises_most_is_taken_and_of_equal_ones_the_one_there_
 
 def test_a_run_that_has_a_spread_keeps_it_unless_another_is_better():
     scores = {one: scored([50 + 10 * (one == 0.5)] * 6) for one in SPREADS}
-    assert best_spread(scores, 1.0, 0.0, expected=True).spread == 0.5
-    assert best_spread({one: scored([50] * 6) for one in SPREADS}, 1.0, 0.0, expected=False).spread == 1.0
+    assert best_spread(scores, 1.0, 0.0, TUNED).spread == 0.5
+    assert best_spread({one: scored([50] * 6) for one in SPREADS}, 1.0, 0.0, UNKNOWN).spread == 1.0
 
 
 def test_what_falls_below_the_model_before_training_is_not_taken():
     scores = {0.0: scored([50, 60] * 9), 0.5: scored([49, 60] * 9, [0, 100] * 9)}
-    assert best_spread(scores, 0.0, 54.0, expected=False).spread == 0.5
-    assert best_spread(scores, 0.0, 55.0, expected=False).spread == 0.0
+    assert best_spread(scores, 0.0, 54.0, UNKNOWN).spread == 0.5
+    assert best_spread(scores, 0.0, 55.0, UNKNOWN).spread == 0.0
 
 
 @pytest.fixture
@@ -97,8 +111,8 @@ def run_from(start, folder, tmp_path, name="run", watch=None, **training):
 
 
 def test_the_spread_that_is_chosen_is_the_runs_wherever_it_is_opened(reader_run, data_folder, tmp_path, monkeypatch):
-    def always_one(scores, own, floor, *, expected):
-        return replace(best_spread(scores, own, floor, expected=expected), spread=1.0)
+    def always_one(scores, own, floor, expected):
+        return replace(best_spread(scores, own, floor, expected), spread=1.0)
 
     monkeypatch.setattr("spantune.road.outcome.best_spread", always_one)
     listener = Listener()
@@ -120,22 +134,48 @@ def test_a_spread_that_is_set_is_not_chosen(reader_run, data_folder, tmp_path, m
     made = run_from(reader_run, data_folder, tmp_path, watch=listener, spread=0.25)
     assert made.facts.spread == 0.25
     assert not any("training.spread" in note for note in listener.notes)
+    card = (made.folder / "README.md").read_text(encoding="utf-8")
+    assert "The best epoch, the share of tuned weights, and the threshold" in card  # previously the spread was named as well
 
 
 def test_a_spread_that_costs_too_much_general_ability_is_not_taken(reader_run, data_folder, tmp_path, monkeypatch):
-    def highest(scores, own, floor, *, expected):
-        return Agreed(max(scores), {})
-
-    def general(model, tokenizer, settings, spreads, watch):
-        return {one: 50.0 if one < 0.6 else 40.0 for one in {settings.spread, *spreads}}
-
-    monkeypatch.setattr("spantune.road.outcome.best_spread", highest)
-    monkeypatch.setattr("spantune.road.outcome.general_f1", general)
+    listener = Listener()
+    monkeypatch.setattr("spantune.road.outcome.best_spread", lambda scores, *_: Agreed(max(scores), {}))
+    monkeypatch.setattr(
+        "spantune.road.outcome.general_answers", generally(lambda: lambda settings: 50.0 if settings.spread < 0.6 else 40.0)
+    )
     config = Config(model=ModelConfig(name=str(reader_run)), windows=WINDOWS, training=quick(epochs=1))
     given = {"data": [data_folder / "questions.json"], "eval_data": [data_folder / "held-out.json"]}
-    made = train_run(out=tmp_path / "run", config=config, watch=Listener(), **given)
+    made = train_run(out=tmp_path / "run", config=config, watch=listener, **given)
     assert made.facts.spread == 0.5
     assert made.facts.general == {"before": 50.0, "after": 50.0}
+    assert "passed over for what they cost of general ability: training.spread = 1, 0.75" in listener.notes
+
+
+def test_a_spread_that_wins_general_ability_back_is_taken_where_too_much_is_forgotten(
+    reader_run, data_folder, tmp_path, monkeypatch
+):
+    """Previously none was, where the weights are not mixed: each left less than keep.forget allows."""
+    monkeypatch.setattr("spantune.road.outcome.best_spread", lambda scores, *_: Agreed(max(scores), {}))
+    kept = iter([80.0, 70.0])  # before and after training
+    general = generally(lambda: functools.partial(lambda f1, settings: f1 + settings.spread, next(kept)))
+    monkeypatch.setattr("spantune.road.outcome.general_answers", general)
+    keep = KeepConfig(mix=False)
+    config = Config(model=ModelConfig(name=str(reader_run)), windows=WINDOWS, training=quick(epochs=1), keep=keep)
+    given = {"data": [data_folder / "questions.json"], "eval_data": [data_folder / "held-out.json"]}
+    made = train_run(out=tmp_path / "run", config=config, **given)
+    assert (made.facts.spread, made.facts.general) == (1.0, {"before": 80.0, "after": 71.0})
+
+
+def test_what_a_spread_costs_is_told_where_the_weights_stay_as_they_were(reader_run, data_folder, tmp_path, monkeypatch):
+    """Previously general ability was said to be what it was before, whatever spread had been set."""
+    general = generally(lambda: lambda settings: 80.0 - settings.spread)
+    monkeypatch.setattr("spantune.road.outcome.general_answers", general)
+    monkeypatch.setattr("spantune.road.outcome.best_share", lambda scores: Mixed(0.0, 0.0, dict.fromkeys(scores, 50.0)))
+    config = Config(model=ModelConfig(name=str(reader_run)), windows=WINDOWS, training=quick(epochs=1, spread=2.0))
+    given = {"data": [data_folder / "questions.json"], "eval_data": [data_folder / "held-out.json"]}
+    made = train_run(out=tmp_path / "run", config=config, **given)
+    assert (made.facts.share, made.facts.general) == (0.0, {"before": 80.0, "after": 78.0})
 
 
 def test_a_run_saved_before_there_was_a_spread_gives_the_span_with_the_highest_score(reader_run, tmp_path):

@@ -1,13 +1,16 @@
 """A model that could answer before: what training does to that is measured, mixed and, where it is no better, taken back."""
 
+import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import WINDOWS, quick, same_weights
+from conftest import WINDOWS, generally, made_examples, quick, same_weights
 from test_road_training import Listener
 
 from spantune.config import Config, KeepConfig, ModelConfig
+from spantune.data import write_examples
 from spantune.data.general import probe, replay
 from spantune.models import load_reader, open_reader
 from spantune.models.mixing import Weights, mix
@@ -164,11 +167,11 @@ def test_general_ability_before_is_that_of_the_run_that_training_starts_from(
     """Previously it was measured with the new limit of answers already, which hid what longer ones cost."""
     lengths = []
 
-    def measured(model, tokenizer, settings, spreads, watch):
+    def measured(model, tokenizer, settings, watch, **_):
         lengths.append(settings.answer_length)
-        return dict.fromkeys({settings.spread, *spreads}, 50.0)
+        return SimpleNamespace(f1=lambda settings: 50.0)
 
-    monkeypatch.setattr("spantune.road.outcome.general_f1", measured)
+    monkeypatch.setattr("spantune.road.outcome.general_answers", measured)
     config = config_from(reader_run, probe=True)
     windows = config.windows.model_copy(update={"answer_length": 47})
     training = quick(epochs=1, folds=folds)
@@ -177,6 +180,27 @@ def test_general_ability_before_is_that_of_the_run_that_training_starts_from(
     assert read_facts(reader_run).answer_length != 47
     assert lengths[0] == read_facts(reader_run).answer_length
     assert set(lengths[1:]) <= {47}
+
+
+def test_general_ability_is_that_of_the_thresholds_that_are_used(reader_run, tmp_path, monkeypatch):
+    """Previously it was measured with a threshold of 0 throughout, which neither the start nor the run has."""
+    start = shutil.copytree(reader_run, tmp_path / "start")
+    facts = json.loads((start / "spantune.json").read_text(encoding="utf-8"))
+    (start / "spantune.json").write_text(json.dumps({**facts, "may_abstain": True, "threshold": -5.5}), encoding="utf-8")
+    data, held_out = tmp_path / "data.jsonl", tmp_path / "held-out.jsonl"
+    write_examples(made_examples(40, unanswerable=0.3), data, "jsonl")
+    write_examples(made_examples(20, seed=5, unanswerable=0.3), held_out, "jsonl")
+    asked = []
+
+    def measured(model, tokenizer, settings, watch, *, unanswerable):
+        return SimpleNamespace(
+            f1=lambda settings: asked.append((unanswerable, settings.may_abstain, settings.threshold)) or 50.0
+        )
+
+    monkeypatch.setattr("spantune.road.outcome.general_answers", measured)
+    made = train_run([data], tmp_path / "run", config_from(start, probe=True), eval_data=[held_out])
+    assert (asked[0], asked[-1]) == ((True, True, -5.5), (True, True, made.facts.threshold))
+    assert made.facts.threshold not in (0.0, -5.5)
 
 
 @pytest.mark.parametrize("forgotten", [1.0, 4.0, 100.0])
@@ -189,11 +213,12 @@ def test_what_is_told_of_general_ability_is_what_the_kept_share_leaves(
         shares.append(share)
         mix(model, start, tuned, share)
 
-    def measured(model, tokenizer, settings, spreads, watch):
-        return dict.fromkeys({settings.spread, *spreads}, 80.0 - forgotten * shares[-1])
+    def read():
+        f1 = 80.0 - forgotten * shares[-1]
+        return lambda settings: f1
 
     monkeypatch.setattr("spantune.road.outcome.mix", mixed)
-    monkeypatch.setattr("spantune.road.outcome.general_f1", measured)
+    monkeypatch.setattr("spantune.road.outcome.general_answers", generally(read))
     monkeypatch.setattr("spantune.road.outcome.best_share", lambda scores: Mixed(1.0, 1.0, {one: 50 + one for one in scores}))
     made = train_run(out=tmp_path / "run", config=config_from(reader_run, probe=True), **files(data_folder))
     assert made.facts.share == {1.0: 1.0, 4.0: 0.375, 100.0: 0.0}[forgotten]

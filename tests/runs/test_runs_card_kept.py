@@ -47,6 +47,7 @@ CARDS = {
         without_touched={"f1": 40.125, "exact_match": float("nan")},
         folds=5,
         share=0.75,
+        mixed=True,
     ),
     "answers-of-folds-whole": CardFacts("whole", "answer", "org/model", 9, 9, ["a"], 1, scores={"f1": 1.0}, folds=2),
     "answers-of-a-mixture": CardFacts(
@@ -62,8 +63,11 @@ CARDS = {
         scores={"f1": 50.0},
         touched=3,
         share=0.5,
+        mixed=True,
     ),
-    "answers-that-agree": CardFacts("agreed", "answer", "org/model", 80, 20, ["a"], 1, scores={"f1": 50.0}, spread=0.75),
+    "answers-that-agree": CardFacts(
+        "agreed", "answer", "org/model", 80, 20, ["a"], 1, scores={"f1": 50.0}, spread=0.75, spread_chosen=True
+    ),
     "labels": CardFacts(
         name="cards",
         task="classify",
@@ -75,7 +79,7 @@ CARDS = {
         config={"windows": {"length": 64}},
         scores={"accuracy": 91.0, "macro_f1": 90.5},
     ),
-    "labels-of-a-mixture": CardFacts("m", "classify", "a", 9, 2, ["b"], 3, scores={"accuracy": 91.0}, share=0.25),
+    "labels-of-a-mixture": CardFacts("m", "classify", "a", 9, 2, ["b"], 3, scores={"accuracy": 91.0}, share=0.25, mixed=True),
     "labels-of-folds": CardFacts("f", "classify", "a", 9, 9, ["b"], 3, scores={"accuracy": 91.0}, folds=3),
     "nothing-known": CardFacts("", "classify", "../mine", 1, 0, [], 0, scores={"f1": float("inf")}, history=History()),
 }

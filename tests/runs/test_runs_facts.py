@@ -57,6 +57,8 @@ PROVENANCE = Provenance(
     without_touched={"f1": 50.0},
     new_head=False,
     share=0.75,
+    mixed=True,
+    spread_chosen=True,
     general={"before": 80.0, "after": 78.5},
     calibration=FACTS.calibration,
     judged={"verdict": "better"},
@@ -197,6 +199,8 @@ def test_the_card_of_a_run_is_that_of_its_facts(run):
         without_touched={"f1": 50.0},
         folds=5,
         share=0.75,
+        mixed=True,
+        spread_chosen=True,
     )
     assert (run / "README.md").read_text(encoding="utf-8") == model_card(card)
 

@@ -170,17 +170,6 @@ def trim(context: str, candidate: Candidate) -> Candidate:
     return Candidate(start, start + len(stripped), candidate.score, candidate.window, candidate.first, candidate.last)
 
 
-def highest_score(scores: Iterable[SpanScores]) -> float:
-    """The score of the best span of all windows of one context; -inf where there is none."""
-    return max([_highest(one.candidates) for one in scores], default=-math.inf)
-
-
-def _highest(candidates: Sequence[Candidate]) -> float:
-    if isinstance(candidates, _BestFirst):
-        return candidates.best.score
-    return candidates[0].score if candidates else -math.inf
-
-
 def no_answer_score(scores: Sequence[SpanScores]) -> float:
     """The score of "no answer" for a context: the least of its windows', as in BERT's SQuAD 2.0 (Devlin et al., 2019).
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from spantune.features import Candidate, SpanScores, Windows, best_spans
 from spantune.features.scores import WindowScores
-from spantune.features.spans import highest_score, merge_windows, no_answer_score
+from spantune.features.spans import merge_windows, no_answer_score
 from spantune.inference.answers import Alternative, Answer, Asked, diverged
 from spantune.inference.consensus import CONSIDERED, lead, most_agreed, undisputed
 from spantune.inference.settings import ReaderSettings
@@ -42,7 +42,7 @@ def choose(asked: Asked, scores: Sequence[SpanScores], settings: ReaderSettings,
     if not math.isfinite(total):
         return Answer(asked.id, "", 0, 0, 0.0, 0.0, 0.0, NO_SPAN)
     best = merge_windows(asked.context, scores, max(top, 1))
-    if settings.spread and highest_score(scores) - total < undisputed(settings.spread):
+    if settings.spread and best and best[0].score - total < undisputed(settings.spread):
         best = _agreed(asked.context, scores, settings.spread, best)
     alternatives = tuple(
         [Alternative(asked.context[c.start : c.end], c.start, c.end, math.exp(c.score - total), c.score) for c in best]

@@ -18,6 +18,7 @@ TOP_SCORES = 5  # start and end positions shown of each window
 PAIRED = 4  # best starts and ends of each window that are paired into candidates
 CANDIDATES_SHOWN = 40
 OVERLAPS = "overlaps most with the likely spans, all together"  # why a span is given that has not the highest score
+CENTRAL = "the span that overlaps most with the likely ones"  # which another one may score higher than
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,8 @@ class Trace:
     @property
     def rule(self) -> str:
         """Which span is given, of all that could be."""
-        by_score = not any(one.reason == OVERLAPS for one in self.candidates)
-        wins = "with the highest sum of its two logits" if by_score else "that overlaps most with the likely ones"
+        highest = _has_the_highest_score(self.answer)
+        wins = "with the highest sum of its two logits" if highest else "that overlaps most with the likely ones"
         return f"the valid pair {wins} wins"
 
     def as_dict(self) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def build_trace(
     """The trace of the windows of one question. `batches` are the logits of all of them; the rest is the reader's."""
     shown: dict[int, TraceWindow] = {}
     pairs: list[_Pair] = []
-    by_score = all(one.score <= answer.score for one in answer.alternatives) or not answer.text
+    by_score = _has_the_highest_score(answer)
     most = PAIRED if by_score else CONSIDERED
     for batch in batches:
         best = best_spans(windows, batch.indices, batch.start, batch.end, answer_length, most)
@@ -274,6 +275,12 @@ def _judge(one: "_Pair | TraceCandidate", rank: int, bench: _Bench) -> TraceCand
     return TraceCandidate(rank, one.text, one.start, one.end, one.window, one.first, one.last, one.score, chosen, reason)
 
 
+def _has_the_highest_score(answer: Answer) -> bool:
+    """Whether the first span, given or not, is that of the highest score, and not another one that overlaps more."""
+    spans = answer.alternatives
+    return all(one.score <= spans[0].score for one in spans)
+
+
 def _won(place: int) -> str:
     """Why the valid span of that place by score is the answer."""
     return "highest score of all valid spans" if place == 1 else OVERLAPS
@@ -288,13 +295,15 @@ def _beaten(pair: _Pair, answer: Answer) -> str:
 
 def _none(answer: Answer, windows: Iterable[TraceWindow], may_abstain: bool, least_confidence: float) -> TraceCandidate:
     """The candidate "no answer", with the least of its windows' scores."""
+    highest = _has_the_highest_score(answer)
     if least_confidence:
         least = f"a confidence of {least_confidence:.3f}, from which on this reader answers"
         reason = f"the best span reaches {least}" if answer.text else f"no span reaches {least}"
     elif not answer.text and answer.no_answer_score < 0:
-        reason = "no span scored higher by as much as the reader's threshold asks for"
+        spans = "no span scored higher by as much as" if highest else f"{CENTRAL} scored higher by less than"
+        reason = f"{spans} the reader's threshold asks for"
     elif not answer.text:
-        reason = "scored higher than every span by more than the threshold"
+        reason = f"scored higher than {'every span' if highest else CENTRAL} by more than the threshold"
     elif may_abstain:
         reason = "the best span wins over 'no answer' by the reader's threshold"
     else:

@@ -11,10 +11,13 @@ from types import MappingProxyType
 from spantune.evaluation import Gain, QuestionScore, Scores, paired_gain
 
 # The spreads that are tried (0 gives the span with the highest score), and roughly the gain in points that each had over 0 on
-# trained readers of sets other than those of the benchmark: the mean of what exact match and F1 gained. Above 1 overlap grows
-# further where answers are long, at the price of exact matches and of general ability.
-EXPECTED: Mapping[float, float] = MappingProxyType({0.0: 0.0, 0.5: 0.5, 0.75: 0.9, 1.0: 0.4})
-SPREADS = tuple(EXPECTED)
+# sets other than those of the benchmark, the mean of what exact match and F1 gained: with readers trained on a few questions of
+# the set, and with a reader that knows nothing of it. Above 1 overlap grows further where answers are long, at the price of
+# exact matches and of general ability.
+TUNED: Mapping[float, float] = MappingProxyType({0.0: 0.0, 0.5: 0.5, 0.75: 0.9, 1.0: 0.4})
+UNTUNED: Mapping[float, float] = MappingProxyType({0.0: 0.0, 0.5: -0.3, 0.75: -0.2, 1.0: -0.3})
+UNKNOWN: Mapping[float, float] = MappingProxyType(dict.fromkeys(TUNED, 0.0))
+SPREADS = tuple(TUNED)
 DEVIATION = 1.0  # how far, in points, a set may well be from what is expected
 
 
@@ -33,17 +36,17 @@ class Agreed:
         return f"training.spread = {self.spread:g}: {chosen} is given (held-out exact match/F1 by spread: {told})"
 
 
-def best_spread(scores: Mapping[float, Scores], own: float, floor: float, *, expected: bool) -> Agreed:
+def best_spread(scores: Mapping[float, Scores], own: float, floor: float, expected: Mapping[float, float]) -> Agreed:
     """The spread that promises most over `own`, among those at which F1 is `floor` at least; of equal ones `own`.
 
     A spread wins overlap, and may lose exact matches: what counts is the mean of F1 and exact match. As for shares of weights,
-    what is seen and, with `expected`, what other sets had are weighed by how sure each is.
+    what is seen and what is expected from other sets, in points over a spread of 0, are weighed by how sure each is.
     """
     start = scores[own].per_question
     promised = {own: 0.0}
     for spread, one in scores.items():
         if spread != own and one.f1 >= floor:
-            prior = EXPECTED.get(spread, 0.0) - EXPECTED.get(own, 0.0) if expected else 0.0
+            prior = expected.get(spread, 0.0) - expected.get(own, 0.0)
             promised[spread] = paired_gain(start, one.per_question, _both).shrunk_to(Gain(prior, DEVIATION)).mean
     chosen = min(promised.items(), key=lambda item: (-item[1], item[0] != own, item[0]))[0]
     return Agreed(chosen, {spread: (one.exact_match, one.f1) for spread, one in scores.items()})

@@ -5,14 +5,15 @@ measured. Out: the share that is best on held-out records, or the largest one be
 Does not know: how the model was trained.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from spantune.data import Example
 from spantune.data.general import probe
 from spantune.evaluation import Gain, Scores, paired_gain, score_answers
-from spantune.inference import Reader, ReaderSettings
+from spantune.inference import Answer, Reader, ReaderSettings
 from spantune.inference.again import agreed_at
 from spantune.inference.consensus import CONSIDERED
 from spantune.road.watch import Watch, counter
@@ -49,8 +50,9 @@ class Mixed:
             )
         if self.share == 0:
             return (
-                f"every share of the tuned weights costs more general ability than keep.forget allows ({told}): the run keeps "
-                "the model as it was before training. --set keep.replay=1 forgets less, --set keep.forget=5 allows more"
+                f"each share of the tuned weights that was tried costs more general ability than keep.forget allows ({told}): "
+                "the run keeps the model as it was before training. --set keep.replay=1 forgets less, --set keep.forget=5 "
+                "allows more"
             )
         less = f" instead of {self.wanted:.0%}, to forget less" if self.share < self.wanted else ""
         return (
@@ -92,22 +94,28 @@ def forgetting_little(mixed: Mixed, before: float, after: Callable[[float], floa
     return replace(mixed, share=kept)
 
 
-def general_f1(
-    model: Any, tokenizer: Any, settings: ReaderSettings, spreads: Iterable[float], watch: Watch
-) -> Mapping[float, float]:
-    """F1 in percent on the general questions that ship, by spread; those without an answer count where the model may abstain.
+@dataclass(frozen=True, slots=True)
+class General:
+    """What a model answers the general questions that ship, with the likely spans of each: read once, scored in many ways."""
 
-    The spreads are those asked for and that of the settings.
-    """
-    records = tuple(one for one in probe() if settings.may_abstain or not one.is_impossible)
+    records: Sequence[Example]
+    answers: Sequence[Answer]
+
+    def f1(self, settings: ReaderSettings) -> float:
+        """F1 in percent with the spread and the threshold of these settings."""
+        chosen = [agreed_at(one, settings.spread, settings.refuses_above) for one in self.answers]
+        return score_answers(self.records, chosen).f1
+
+
+def general_answers(
+    model: Any, tokenizer: Any, settings: ReaderSettings, watch: Watch, *, unanswerable: bool = False
+) -> General:
+    """The model's answers to the general questions: to those that have an answer, or to all of them."""
+    records = tuple(one for one in probe() if unanswerable or not one.is_impossible)
     mine = dealt(records)
     tick = counter(watch, "measuring general ability", len(mine))
     reader = Reader(model, tokenizer, settings, precision="auto")
-    answers = tuple(merged(reader.answer_many(mine, top=CONSIDERED, progress=tick)))
-    return {
-        spread: score_answers(records, [agreed_at(one, spread, settings.refuses_above) for one in answers]).f1
-        for spread in {settings.spread, *spreads}
-    }
+    return General(records, tuple(merged(reader.answer_many(mine, top=CONSIDERED, progress=tick))))
 
 
 def general_sentence(before: float, after: float, forget: float) -> tuple[str, bool]:

@@ -11,12 +11,13 @@ from pathlib import Path
 from spantune.config import Config, with_settings
 from spantune.data import Split
 from spantune.evaluation import Scores
+from spantune.inference import ReaderSettings
 from spantune.inference.consensus import CONSIDERED
 from spantune.models import has_new_head
 from spantune.models.methods import METHOD
 from spantune.models.mixing import Weights, added, mix
-from spantune.road.agreeing import SPREADS, best_spread
-from spantune.road.keeping import SHARES, Mixed, best_share, forgetting_little, general_f1, general_sentence
+from spantune.road.agreeing import SPREADS, TUNED, UNKNOWN, UNTUNED, best_spread
+from spantune.road.keeping import SHARES, General, Mixed, best_share, forgetting_little, general_answers, general_sentence
 from spantune.road.scene import Loaded, Scene
 from spantune.road.watch import Hushed, Watch
 from spantune.runs import read_facts
@@ -49,21 +50,22 @@ class Outcome:
 
 def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outcome:
     """Train, keep the best epoch, and mix it with the start where that could answer too."""
-    looked = scene.part(LOOKED_AT) if _mixes(scene) or _agrees(scene) else scene
+    looked = scene.part(LOOKED_AT) if _mixes(scene) or scene.agrees else scene
     whole = looked is scene
-    untuned = scene.measure_chosen("measuring the untuned model", CONSIDERED if whole else 1)
+    spans = CONSIDERED if scene.agrees else 1
+    untuned = scene.measure_chosen("measuring the untuned model", spans if whole else 1)
     before = _general_before(scene)
     start = Weights.of(scene.model) if _mixes(scene) else None
     result = scene.fit(checkpoints, resume=resume)
     if start is None:
-        by_share = {1.0: looked.measure_chosen("measuring the tuned model", CONSIDERED)}
+        by_share = {1.0: looked.measure_chosen("measuring the tuned model", spans)}
         settled = _settled(looked, by_share, None, before)
     else:
         tuned = Weights.of(scene.model)
         by_share = {0.0: untuned} if whole else {}
         for share in SHARES if whole else (0.0, *SHARES):
             mix(scene.model, start, tuned, share)
-            by_share[share] = looked.measure_chosen(f"measuring {share:.0%} tuned", CONSIDERED)
+            by_share[share] = looked.measure_chosen(f"measuring {share:.0%} tuned", spans)
         settled = _settled(looked, by_share, (start, tuned), before)
     measured = (
         settled.measured
@@ -87,7 +89,8 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     assert pool is not None  # the recipe divides no others
     whole = Scene.of(loaded, records, records, with_settings(config, {"keep.replay": 0.0}), Hushed(watch))
     whole = replace(whole, watch=watch)
-    untuned = whole.measure_chosen("measuring the untuned model", CONSIDERED)
+    spans = CONSIDERED if whole.agrees else 1
+    untuned = whole.measure_chosen("measuring the untuned model", spans)
     before = _general_before(whole)
     start = Weights.of(loaded.model)
     mixing = _mixes(whole)
@@ -101,7 +104,7 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
         tuned = Weights.of(loaded.model)
         for share in found:
             mix(loaded.model, start, tuned, share)
-            found[share].append(scene.measure(f"measuring {share:.0%} tuned", CONSIDERED))
+            found[share].append(scene.measure(f"measuring {share:.0%} tuned", spans))
         mean = added(mean, tuned, number)
         mix(loaded.model, start, tuned, 0.0)
     assert mean is not None
@@ -131,56 +134,78 @@ class _Settled:
     general: Mapping[str, float] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """General ability before training, in percent, and how the model chose its answers then."""
+
+    settings: ReaderSettings
+    f1: float
+
+
 def _settled(
-    scene: Scene, by_share: Mapping[float, Measured], ends: tuple[Weights, Weights] | None, before: float | None
+    scene: Scene, by_share: Mapping[float, Measured], ends: tuple[Weights, Weights] | None, before: _Before | None
 ) -> _Settled:
     """Choose the share, leave the model with it, choose the spread, and tell why.
 
     Without the weights of both `ends` there is one share, at which the model is already.
     """
-    own, share, mixed = scene.predictor.settings.spread if scene.task.agree_again else 0.0, 1.0, None
-    general: dict[float, Mapping[float, float]] = {}
+    share, mixed, forget = 1.0, None, scene.config.keep.forget
+    general: dict[float, General] = {}
 
-    def at(share: float) -> Mapping[float, float]:
+    def after(share: float, measured: Measured) -> float:
+        """General ability at a share, with answers chosen as this measurement says. A model is asked once at each share."""
+        settings = _settings_of(scene, measured)
+        if before is not None and share == 0 and settings == before.settings:
+            return before.f1
         if share not in general:
             if ends is not None:
                 mix(scene.model, *ends, share)
-            general[share] = _general(scene)
-        return general[share]
+            general[share] = _general(scene, settings)
+        return general[share].f1(settings)
 
     if ends is not None:
         mixed = best_share({share: one.scores for share, one in by_share.items() if isinstance(one.scores, Scores)})
         if before is not None:
-            mixed = forgetting_little(mixed, before, lambda share: at(share)[own], scene.config.keep.forget)
+            mixed = forgetting_little(mixed, before.f1, lambda share: after(share, by_share[share]), forget)
         share = mixed.share
         mix(scene.model, *ends, share)
         (scene.watch.note if share else scene.watch.warn)(mixed.sentence)
 
-    def keeps_enough(spread: float) -> bool:
-        return before is None or at(share)[spread] >= before - scene.config.keep.forget
+    kept = by_share[share]
 
-    measured = by_share[share]
-    if _agrees(scene):
-        floor = by_share.get(0.0, measured).held.scores["f1"]
-        measured = _agreed(scene, measured, own, floor, keeps_enough)
-    as_it_was = share == 0 and measured.spread == own
-    told = None if before is None else {"before": before, "after": before if as_it_was else at(share)[measured.spread]}
+    def keeps_enough(measured: Measured) -> bool:
+        """Where too much is forgotten already, a spread must not cost more."""
+        return before is None or after(share, measured) >= min(before.f1 - forget, after(share, kept))
+
+    measured = kept
+    if scene.agrees:
+        expected = UNKNOWN if not _answers(scene) else TUNED if share else UNTUNED
+        floor = by_share.get(0.0, kept).held.scores["f1"]
+        measured = _agreed(scene, kept, floor, expected, keeps_enough)
+    told = None if before is None else {"before": before.f1, "after": after(share, measured)}
     _tell_general(scene, told)
     return _Settled(mixed, measured, told)
 
 
-def _agreed(scene: Scene, measured: Measured, own: float, floor: float, keeps_enough: Callable[[float], bool]) -> Measured:
+def _agreed(
+    scene: Scene, kept: Measured, floor: float, expected: Mapping[float, float], keeps_enough: Callable[[Measured], bool]
+) -> Measured:
     """The measurement with the spread that promises most, of those that keep enough of general ability.
 
-    That is asked of the one that promises most first: where it is `own`, general ability need not be measured.
+    That is asked of the one that promises most first: where it is the one there is, general ability need not be measured.
     """
-    by_spread = {own: measured, **{spread: scene.agreed_again(measured, spread) for spread in SPREADS if spread != own}}
+    own = kept.spread
+    by_spread = {own: kept, **{spread: scene.agreed_again(kept, spread) for spread in SPREADS if spread != own}}
     scores = {spread: one.scores for spread, one in by_spread.items() if isinstance(one.scores, Scores)}
-    while (agreed := best_spread(scores, own, floor, expected=_answers(scene))).spread != own:
-        if keeps_enough(agreed.spread):
-            scene.watch.note(agreed.sentence)
-            break
+    passed_over: list[float] = []
+    while (agreed := best_spread(scores, own, floor, expected)).spread != own and not keeps_enough(by_spread[agreed.spread]):
+        passed_over.append(agreed.spread)
         del scores[agreed.spread]
+    if passed_over:
+        told = ", ".join(f"{spread:g}" for spread in passed_over)
+        scene.watch.note(f"passed over for what they cost of general ability: training.spread = {told}")
+    if agreed.spread != own:
+        scene.watch.note(agreed.sentence)
     return by_spread[agreed.spread]
 
 
@@ -189,32 +214,36 @@ def _mixes(scene: Scene) -> bool:
     return mixes(scene.config, scene.config.training.method or METHOD) and _answers(scene)
 
 
-def _agrees(scene: Scene) -> bool:
-    """Whether the held-out records are to say how much the likely spans have a say."""
-    return scene.task.agree_again is not None and scene.config.training.spread is None
-
-
 def _answers(scene: Scene) -> bool:
     """Whether the model could answer before training."""
     return scene.task.name == "answer" and not has_new_head(scene.model)
 
 
-def _general(scene: Scene) -> Mapping[float, float]:
-    return general_f1(scene.model, scene.tokenizer, scene.predictor.settings, SPREADS, scene.watch)
+def _settings_of(scene: Scene, measured: Measured) -> ReaderSettings:
+    """How a reader chooses its answers that is made as this measurement says."""
+    settings: ReaderSettings = scene.predictor.settings
+    return replace(settings, spread=measured.spread, threshold=measured.threshold)
 
 
-def _general_before(scene: Scene) -> float | None:
+def _general(scene: Scene, settings: ReaderSettings) -> General:
+    abstains = scene.predictor.settings.may_abstain  # questions without an answer count where the data has such
+    return general_answers(scene.model, scene.tokenizer, settings, scene.watch, unanswerable=abstains)
+
+
+def _general_before(scene: Scene) -> _Before | None:
     """General ability as it was, with answers chosen as the model did then, and no longer: to allow more costs some of it.
 
     `None` where it is not to be measured, or there is none.
     """
     if not (scene.config.keep.probe and _answers(scene)):
         return None
-    settings, start = scene.predictor.settings, scene.config.model.name
+    settings, start = replace(scene.predictor.settings, spread=0.0), scene.config.model.name
     if is_run(start):
         facts = read_facts(start)
         settings = replace(settings, answer_length=facts.answer_length, spread=facts.spread)
-    return general_f1(scene.model, scene.tokenizer, settings, (), scene.watch)[settings.spread]
+        if settings.may_abstain:
+            settings = replace(settings, may_abstain=facts.may_abstain, threshold=facts.threshold)
+    return _Before(settings, _general(scene, settings).f1(settings))
 
 
 def _tell_general(scene: Scene, general: Mapping[str, float] | None) -> None:

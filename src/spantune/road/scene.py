@@ -99,6 +99,11 @@ class Scene:
         assert self.task.agree_again is not None  # only tasks that give spans are asked
         return self.chosen_again(self.task.agree_again(self.predictor, self.held_out, measured, spread))
 
+    @property
+    def agrees(self) -> bool:
+        """Whether the held-out records are to say how much the likely spans have a say."""
+        return self.task.agree_again is not None and self.config.training.spread is None
+
     def agreeing(self, spread: float) -> "Scene":
         """The scene with a predictor of this spread."""
         return self if self.task.agree_again is None else replace(self, predictor=self.predictor.with_spread(spread))

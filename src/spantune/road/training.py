@@ -180,6 +180,8 @@ def _provenance(outcome: Outcome, sides: Divided) -> Provenance:
         spread=measured.spread,
         new_head=has_new_head(outcome.scene.model),
         share=outcome.share,
+        mixed=outcome.mixed is not None,
+        spread_chosen=outcome.scene.agrees,
         general=outcome.general,
         touched=0 if leaks is None else leaks.touched_count,
         without_touched=None if apart is None else _shown(task, apart),

@@ -32,7 +32,8 @@ class CardFacts:
     those of the same model before fine-tuning, `None` where they were not measured. `picture` is the file name of the
     training curves in the same folder. `touched` counts held-out records that the training data knows; `without_touched`
     are the scores of the others. With `folds` above 1 every record was trained on, and measured by a model that did not see
-    it; `share` is how much of the weights is tuned, the rest is the base model's; `spread` is that of `RunFacts`.
+    it; `share` is how much of the weights is tuned, the rest is the base model's; `spread` is that of `RunFacts`. `mixed` and
+    `spread_chosen` are whether the held-out records decided on these.
     """
 
     name: str
@@ -55,6 +56,8 @@ class CardFacts:
     folds: int = 1
     share: float = 1.0
     spread: float = 0.0
+    mixed: bool = False
+    spread_chosen: bool = False
 
 
 def model_card(card: CardFacts) -> str:
@@ -290,7 +293,7 @@ def _of_scores(card: CardFacts) -> tuple[str, ...]:
         "The scores are on held-out documents of the same collection as the training data. Other documents, other "
         "kinds of questions or another language can do worse; measure on your own with `spantune evaluate`."
     )
-    looked = {"the best epoch": card.folds == 1, "the share of tuned weights": card.share < 1, "the spread": card.spread > 0}
+    looked = {"the best epoch": card.folds == 1, "the share of tuned weights": card.mixed, "the spread": card.spread_chosen}
     chosen = _chosen(card, [name for name, by_looking in looked.items() if by_looking])
     luck = "on these same held-out documents: their scores are a little better for it than those of new documents will be."
     return (collection, f"{chosen[0].upper()}{chosen[1:]} {luck}") if chosen else (collection,)

@@ -28,8 +28,9 @@ class Provenance:
     `scores` and `untuned` are percent on the held-out records, after and before fine-tuning. `touched` counts held-out
     records that the training data knows; `without_touched` are the scores of the others, where there are both kinds.
     `new_head` is whether the model began with a random head, `share` how much of the weights is tuned (the rest is as before),
-    `general` F1 on the general questions before and after, where measured. `calibration` is fitted on the held-out records,
-    `judged` is what is to be said of their scores.
+    `mixed` and `spread_chosen` whether the held-out records decided on the share and on the spread; `general` is F1 on the
+    general questions before and after, where measured. `calibration` is fitted on the held-out records, `judged` is what is to
+    be said of their scores.
     """
 
     train: Sequence[Record] = ()
@@ -46,6 +47,8 @@ class Provenance:
     without_touched: Mapping[str, float] | None = None
     new_head: bool = True
     share: float = 1.0
+    mixed: bool = False
+    spread_chosen: bool = False
     general: Mapping[str, float] | None = None
     calibration: Calibration | None = None
     judged: Mapping[str, Any] | None = None

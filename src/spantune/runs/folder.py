@@ -266,5 +266,7 @@ def _card(name: str, facts: RunFacts, history: History, provenance: Provenance) 
             folds=facts.config.training.folds or 1,
             share=facts.share,
             spread=facts.spread,
+            mixed=provenance.mixed,
+            spread_chosen=provenance.spread_chosen,
         )
     )
