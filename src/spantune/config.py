@@ -166,7 +166,8 @@ class Config(_Section):
 
     task: Literal["auto", "answer", "classify"] = Field(default="auto", description="auto takes the task from the data's shape")
     recipe: Literal["auto", "plain"] = Field(
-        default="auto", description="who chooses what is null: auto looks at the data, plain trains once on every weight"
+        default="auto",
+        description="who chooses what is null for training: auto looks at the data, plain trains once, all weights",
     )
     held_out: float = Field(
         default=0.2, gt=0, lt=1, description="share of the documents kept for evaluation when none are given"
