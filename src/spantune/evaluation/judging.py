@@ -57,7 +57,7 @@ class Known:
 
     `untuned` is what the model before training answers, or another system: `against` names it. `confidence` is one entry a
     question; `unreachable` holds ids of questions whose answer no window shows; `scores` those of the answers where they were
-    scored already.
+    scored already; `apart` is F1 of each question, 0 to 1, at settings that others of them chose, where any were chosen so.
     """
 
     confidence: Sequence[float | None] | None = None
@@ -69,6 +69,7 @@ class Known:
     general: tuple[float, float] | None = None
     against: str = UNTUNED
     scores: Scores | None = None
+    apart: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +134,14 @@ def judge(
     if known.untuned is not None:
         before = scoring.scores(records, known.untuned)
         untuned = means_of(cases_of(records, known.untuned, before, scoring.code, cases.grouped))
-        gain = mean_difference(*_f1(before, [case.score.f1 for case in cases.each]), cases.grouped.names)
+        after = [case.score.f1 for case in cases.each] if known.apart is None else list(known.apart)
+        gain = mean_difference(*_f1(before, after), cases.grouped.names)
     evidence = Evidence(
         exact_match=means["exact_match"],
         f1=means["f1"],
         gain=gain,
         against=known.against,
+        apart=known.apart is not None,
         trained_on=known.trained_on,
         touched=known.touched,
         without_touched=known.without_touched,

@@ -96,6 +96,14 @@ class Scores:
         """Give the questions without an exact match, the lowest F1 first, else in the order they were scored."""
         return tuple(sorted((q for q in self.per_question if not q.exact_match), key=lambda q: q.f1))
 
+    def among(self, places: Sequence[int]) -> "Scores":
+        """Give the scores of the questions at these places alone, at least one of them."""
+        found = [self.per_question[at] for at in places]
+        rows = [(one.id, one.prediction, one.references) for one in found]
+        return _summary(
+            _PerQuestion(rows, [Match(one.f1, one.precision, one.recall, one.exact_match, one.guarded) for one in found])
+        )
+
     def as_rows(self) -> list[dict[str, object]]:
         """Give the rows of the error sheet, worst first; the order is that of `errors()`."""
         return [question.as_row() for question in self.errors()]

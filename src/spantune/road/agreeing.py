@@ -21,6 +21,17 @@ SPREADS = tuple(TUNED)
 DEVIATION = 1.0  # how far, in points, a set may well be from what is expected
 
 
+def expected_of(share: float, *, answered: bool) -> Mapping[float, float]:
+    """What each spread may be expected to gain at this share of tuned weights; nothing where the model could not answer before.
+
+    >>> expected_of(0.5, answered=True)[0.75], expected_of(0.0, answered=True)[0.75], expected_of(1.0, answered=False)[0.75]
+    (0.9, -0.2, 0.0)
+    """
+    if not answered:
+        return UNKNOWN
+    return TUNED if share else UNTUNED
+
+
 @dataclass(frozen=True, slots=True)
 class Agreed:
     """The spread that a reader gets, and exact match and F1 of the held-out records looked at, by spread."""

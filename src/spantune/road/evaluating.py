@@ -115,7 +115,10 @@ def evaluate_run(
     if leaks.touched:
         watch.warn(f"{leaks.warning}. Evaluate on other documents, or read the scores without them.")
     if facts.data["held_out"]["fingerprint"] == fingerprint(records):
-        watch.note("these are the run's own held-out records: its threshold and its confidence were fitted to them")
+        watch.note(
+            "these are the run's own held-out records: its threshold, its confidence and what its training chose (epoch, share "
+            "of the weights, spread) were fitted to them"
+        )
     task = TASKS[facts.task]
     with working(watch, "loading the model"):
         predictor = opened(task, run, AUTO, always_answer=always_answer)

@@ -4,19 +4,21 @@ In: a model that is set up for training, and records that are held out. Out: an 
 what it was, and what its held-out records score. Does not know: files of data, run folders, which settings were chosen and why.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spantune.config import Config, with_settings
 from spantune.data import Split
 from spantune.evaluation import Scores
+from spantune.evaluation.cases import groups_of
 from spantune.inference import ReaderSettings
 from spantune.inference.consensus import CONSIDERED
 from spantune.models import has_new_head
 from spantune.models.methods import METHOD
 from spantune.models.mixing import Weights, added, mix
-from spantune.road.agreeing import SPREADS, TUNED, UNKNOWN, UNTUNED, best_spread
+from spantune.road.agreeing import SPREADS, best_spread, expected_of
+from spantune.road.apart import f1_apart
 from spantune.road.keeping import SHARES, General, Mixed, best_share, forgetting_little, general_answers, general_sentence
 from spantune.road.scene import Loaded, Scene
 from spantune.road.watch import Hushed, Watch
@@ -33,6 +35,8 @@ LOOKED_AT = 500  # held-out records that are measured at each share
 class Outcome:
     """A finished training. `scene` has the model as it is now, `measured` what its held-out records score, `untuned` what they
     scored before; `mixed` is `None` where the weights are the tuned ones, `general` where general ability was not measured.
+    `apart` is F1 of each held-out record, 0 to 1, where share and spread are chosen without its document; `None` where nothing
+    was chosen by them, or by a part of them that is too large to matter.
     """
 
     result: FineTuned
@@ -41,6 +45,7 @@ class Outcome:
     measured: Measured
     mixed: Mixed | None
     general: Mapping[str, float] | None
+    apart: Sequence[float] | None = None
 
     @property
     def share(self) -> float:
@@ -74,7 +79,8 @@ def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outco
     )
     if settled.mixed is not None and settled.mixed.share != 1:
         result = replace(result, adapter=None)  # an adapter of part of what the weights are would mislead
-    return Outcome(result, scene, untuned.alone, measured.alone, settled.mixed, settled.general)
+    apart = settled.apart if whole else None
+    return Outcome(result, scene, untuned.alone, measured.alone, settled.mixed, settled.general, apart)
 
 
 def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: Watch) -> Outcome:
@@ -122,7 +128,7 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     if not mixing:
         mix(loaded.model, start, mean, 1.0)
     settled = _settled(whole, by_share, (start, mean) if mixing else None, before)
-    return Outcome(result, whole, untuned.alone, settled.measured.alone, settled.mixed, settled.general)
+    return Outcome(result, whole, untuned.alone, settled.measured.alone, settled.mixed, settled.general, settled.apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,7 @@ class _Settled:
     mixed: Mixed | None
     measured: Measured
     general: Mapping[str, float] | None
+    apart: Sequence[float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,20 +184,36 @@ def _settled(
         """Where too much is forgotten already, a spread must not cost more."""
         return before is None or after(share, measured) >= min(before.f1 - forget, after(share, kept))
 
-    measured = kept
+    measured, ruled_out = kept, frozenset[float]()
     if scene.agrees:
-        expected = UNKNOWN if not _answers(scene) else TUNED if share else UNTUNED
         floor = by_share.get(0.0, kept).held.scores["f1"]
-        measured = _agreed(scene, kept, floor, expected, keeps_enough)
+        measured, ruled_out = _agreed(scene, kept, floor, expected_of(share, answered=_answers(scene)), keeps_enough)
     told = None if before is None else {"before": before.f1, "after": after(share, measured)}
     _tell_general(scene, told)
-    return _Settled(mixed, measured, told)
+    if share == 0 and measured.spread == kept.spread:
+        return _Settled(mixed, measured, told, None)  # it is the model before training, whatever others would choose
+    most = share if mixed is not None and share < mixed.wanted else 1.0  # what forgets too much cannot be chosen
+    apart = _apart(scene, {one: each for one, each in by_share.items() if one <= most}, ruled_out)
+    return _Settled(mixed, measured, told, apart)
+
+
+def _apart(scene: Scene, by_share: Mapping[float, Measured], ruled_out: Collection[float]) -> Sequence[float] | None:
+    """F1 of each held-out record where those of other documents choose among these shares and the spreads."""
+    if len(by_share) == 1 and not scene.agrees:
+        return None
+    spreads = [one for one in SPREADS if one not in ruled_out] if scene.agrees else []
+    tried: dict[float, dict[float, Scores]] = {}
+    for share, one in by_share.items():
+        found = {one.spread: one, **{spread: scene.agreed_again(one, spread) for spread in spreads if spread != one.spread}}
+        tried[share] = {spread: each.scores for spread, each in found.items() if isinstance(each.scores, Scores)}
+    groups = groups_of(scene.held_out).names
+    return f1_apart(tried, scene.predictor.settings.spread, groups, answered=_answers(scene))
 
 
 def _agreed(
     scene: Scene, kept: Measured, floor: float, expected: Mapping[float, float], keeps_enough: Callable[[Measured], bool]
-) -> Measured:
-    """The measurement with the spread that promises most, of those that keep enough of general ability.
+) -> tuple[Measured, frozenset[float]]:
+    """The measurement with the spread that promises most, of those that keep enough of general ability; those that do not.
 
     That is asked of the one that promises most first: where it is the one there is, general ability need not be measured.
     """
@@ -206,7 +229,7 @@ def _agreed(
         scene.watch.note(f"passed over for what they cost of general ability: training.spread = {told}")
     if agreed.spread != own:
         scene.watch.note(agreed.sentence)
-    return by_spread[agreed.spread]
+    return by_spread[agreed.spread], frozenset(passed_over)
 
 
 def _mixes(scene: Scene) -> bool:

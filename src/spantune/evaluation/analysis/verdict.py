@@ -32,7 +32,8 @@ class Evidence:
 
     `gain` is F1 less that of `against` on the same questions, mostly the untuned model; `trained_on` is F1 of a sample of the
     training data; `without_touched` is F1 of the `touched` questions left out; `general` is F1 on general questions before and
-    after training; `groups` counts the groups that intervals rest on.
+    after training; `groups` counts the groups that intervals rest on. `apart` is whether the gain of each question is that of
+    settings which were chosen without it.
     """
 
     exact_match: Mean
@@ -45,6 +46,7 @@ class Evidence:
     grouped_by: str = "by document"
     groups: int = 0
     against: str = UNTUNED
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +124,15 @@ def _better(evidence: Evidence) -> Iterator[Remark]:
     gain = evidence.gain
     if gain is None:
         return
+    apart = ", each question with the share and the spread that other documents choose" if evidence.apart else ""
     if gain.outcome == "better":
-        yield Remark("better", False, f"better than {evidence.against}: F1 {_points(gain)}")
+        yield Remark("better", False, f"better than {evidence.against}: F1 {_points(gain)}{apart}")
     elif gain.outcome == "worse":
-        yield Remark("worse", True, f"worse than {evidence.against}: F1 {_points(gain)}. Use {evidence.against}")
+        yield Remark("worse", True, f"worse than {evidence.against}: F1 {_points(gain)}{apart}. Use {evidence.against}")
     else:
         least = gain.detectable
         could = "" if not least else f"; a true difference below {100 * least:.1f} would mostly go unseen with these questions"
-        told = f"not distinguishable from {evidence.against}: F1 {_points(gain)}{could}"
+        told = f"not distinguishable from {evidence.against}: F1 {_points(gain)}{apart}{could}"
         yield Remark("not better", True, f"{told}. Label more, or keep {evidence.against}")
 
 
