@@ -4,7 +4,7 @@ In: a model that is set up for training, and records that are held out. Out: an 
 what it was, and what its held-out records score. Does not know: files of data, run folders, which settings were chosen and why.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -171,7 +171,7 @@ def _settled(
         return general[share].f1(settings)
 
     if ends is not None:
-        mixed = best_share({share: one.scores for share, one in by_share.items() if isinstance(one.scores, Scores)})
+        mixed = best_share(_scores(by_share))
         if before is not None:
             mixed = forgetting_little(mixed, before.f1, lambda share: after(share, by_share[share]), forget)
         share = mixed.share
@@ -202,10 +202,7 @@ def _apart(scene: Scene, by_share: Mapping[float, Measured], ruled_out: Collecti
     if len(by_share) == 1 and not scene.agrees:
         return None
     spreads = [one for one in SPREADS if one not in ruled_out] if scene.agrees else []
-    tried: dict[float, dict[float, Scores]] = {}
-    for share, one in by_share.items():
-        found = {one.spread: one, **{spread: scene.agreed_again(one, spread) for spread in spreads if spread != one.spread}}
-        tried[share] = {spread: each.scores for spread, each in found.items() if isinstance(each.scores, Scores)}
+    tried = {share: _scores(_by_spread(scene, one, spreads)) for share, one in by_share.items()}
     groups = groups_of(scene.held_out).names
     return f1_apart(tried, scene.predictor.settings.spread, groups, answered=_answers(scene))
 
@@ -217,9 +214,8 @@ def _agreed(
 
     That is asked of the one that promises most first: where it is the one there is, general ability need not be measured.
     """
-    own = kept.spread
-    by_spread = {own: kept, **{spread: scene.agreed_again(kept, spread) for spread in SPREADS if spread != own}}
-    scores = {spread: one.scores for spread, one in by_spread.items() if isinstance(one.scores, Scores)}
+    own, by_spread = kept.spread, _by_spread(scene, kept, SPREADS)
+    scores = _scores(by_spread)
     passed_over: list[float] = []
     while (agreed := best_spread(scores, own, floor, expected)).spread != own and not keeps_enough(by_spread[agreed.spread]):
         passed_over.append(agreed.spread)
@@ -230,6 +226,17 @@ def _agreed(
     if agreed.spread != own:
         scene.watch.note(agreed.sentence)
     return by_spread[agreed.spread], frozenset(passed_over)
+
+
+def _by_spread(scene: Scene, measured: Measured, spreads: Iterable[float]) -> dict[float, Measured]:
+    """The measurement as it is, and as it would be with each of these spreads."""
+    own = measured.spread
+    return {own: measured, **{spread: scene.agreed_again(measured, spread) for spread in spreads if spread != own}}
+
+
+def _scores(measured: Mapping[float, Measured]) -> dict[float, Scores]:
+    """Of measured answers, what they score; of labels nothing is mixed and nothing agrees."""
+    return {at: one.scores for at, one in measured.items() if isinstance(one.scores, Scores)}
 
 
 def _mixes(scene: Scene) -> bool:
