@@ -58,6 +58,8 @@ LOSING = {
         # Previously that was what trained readers had, where the model was kept as it was before training too
         (LOSING, TUNED, 0.75),
         (LOSING, UNTUNED, 0.0),
+        # Previously what was expected outweighed what was seen where both scores fell
+        ({0.0: scored([45, 46] * 9, [0, 100] * 9), 0.75: scored([44, 46] * 9, [0, 90] * 9)}, TUNED, 0.0),
     ],
 )
 def test_the_spread_that_promises_most_is_taken_and_of_equal_ones_the_one_there_is(scores, expected, spread):

@@ -225,6 +225,31 @@ def test_what_is_told_of_general_ability_is_what_the_kept_share_leaves(
     assert made.facts.general == {"before": 80.0, "after": 80.0 - forgotten * made.facts.share}
 
 
+@pytest.mark.parametrize("folds", [1, 2])
+def test_held_out_records_that_the_start_was_trained_on_are_told(reader_run, data_folder, tmp_path, folds):
+    """Previously nothing was said, and what the start remembered passed for a good score."""
+    listener = Listener()
+    config = config_from(reader_run)
+    config = config.model_copy(update={"training": quick(epochs=1, folds=folds)})
+    train_run([data_folder / "questions.json"], tmp_path / "run", config, watch=listener)
+    (told,) = [one for one in listener.warnings if "which this one starts from" in one]
+    assert str(reader_run) in told and "known from training" in told and "--eval-data" in told
+    listener = Listener()
+    train_run(out=tmp_path / "other", config=config_from(reader_run), watch=listener, **files(data_folder))
+    assert not any("which this one starts from" in one for one in listener.warnings)
+
+
+def test_a_run_that_cannot_refuse_any_more_says_so(reader_run, data_folder, tmp_path):
+    """Previously it answered whatever it was asked, and only a trace told why."""
+    start = shutil.copytree(reader_run, tmp_path / "start")
+    facts = json.loads((start / "spantune.json").read_text(encoding="utf-8"))
+    (start / "spantune.json").write_text(json.dumps({**facts, "may_abstain": True, "threshold": -1.0}), encoding="utf-8")
+    for number, (begun, told) in enumerate([(start, True), (reader_run, False)]):
+        listener = Listener()
+        train_run(out=tmp_path / f"run{number}", config=config_from(begun), watch=listener, **files(data_folder))
+        assert any("the run always gives one" in one for one in listener.notes) == told
+
+
 def test_general_questions_are_trained_on_beside_the_datas_own(reader_run, data_folder, tmp_path):
     listener = Listener()
     config = config_from(reader_run, replay=0.25, mix=False)

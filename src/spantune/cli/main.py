@@ -34,6 +34,11 @@ from spantune.errors import SpantuneError, StoppedError
 
 FAILED = 2  # unreadable, misused, or not possible; 1 is kept for "it worked, and found problems"
 INTERRUPTED = 130
+GOING_ON = {  # what is said of an interrupted command
+    train.NAME: "; --resume goes on from the last checkpoint. Trainings in folds have none: the same command begins them again",
+    curve.NAME: "; the same command goes on: what is measured is kept",
+    tune.NAME: "; the same command goes on: the trials that ended are kept",
+}
 SELDOM = (100_000, 20, 20)  # a command makes millions of objects that stay to its end: modules, records
 
 app = typer.Typer(
@@ -107,8 +112,7 @@ def main() -> NoReturn:
         sys.exit(FAILED)
     except SystemExit as leaving:  # typer makes this of Ctrl-C, without a word
         if leaving.code == INTERRUPTED:
-            going_on = "; the same command with --resume goes on from the last checkpoint, if there is one"
-            typer.echo("interrupted" + (going_on if sys.argv[1:2] == [train.NAME] else ""), err=True)
+            typer.echo("interrupted" + GOING_ON.get(" ".join(sys.argv[1:2]), ""), err=True)
         raise
     sys.exit(0)
 

@@ -51,12 +51,16 @@ def best_spread(scores: Mapping[float, Scores], own: float, floor: float, expect
     """The spread that promises most over `own`, among those at which F1 is `floor` at least; of equal ones `own`.
 
     A spread wins overlap, and may lose exact matches: what counts is the mean of F1 and exact match. As for shares of weights,
-    what is seen and what is expected from other sets, in points over a spread of 0, are weighed by how sure each is.
+    what is seen and what is expected from other sets, in points over a spread of 0, are weighed by how sure each is. A spread
+    that is seen to lose both is not taken, whatever is expected.
     """
-    start = scores[own].per_question
-    promised = {own: 0.0}
+    had = scores[own]
+    start, promised = had.per_question, {own: 0.0}
     for spread, one in scores.items():
-        if spread != own and one.f1 >= floor:
+        loses = (
+            one.f1 <= had.f1 and one.exact_match <= had.exact_match and (one.f1, one.exact_match) != (had.f1, had.exact_match)
+        )
+        if spread != own and one.f1 >= floor and not loses:
             prior = expected.get(spread, 0.0) - expected.get(own, 0.0)
             promised[spread] = paired_gain(start, one.per_question, _both).shrunk_to(Gain(prior, DEVIATION)).mean
     chosen = min(promised.items(), key=lambda item: (-item[1], item[0] != own, item[0]))[0]

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from spantune.data import LeakReport, ReadAs, fingerprint, write_text
-from spantune.errors import ConfigError, RunError
+from spantune.errors import ConfigError
 from spantune.evaluation import Judgement, Known, LabelScores, Mean, Scores, Scoring, judge
 from spantune.evaluation.judging import mean_in_percent
 from spantune.evaluation.label_means import label_means
 from spantune.evaluation.predictions import is_predictions_file
 from spantune.inference.again import always_answered
 from spantune.inference.backends import AUTO
-from spantune.road.judging import TOP, UNTUNED, alike_in_meaning, answers_before, answers_of, judged_run, named
+from spantune.road.judging import TOP, UNTUNED, alike_in_meaning, answers_before, answers_of, judged_run, known_to, named
 from spantune.road.matching import labelled_from, without_touched
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
 from spantune.road.watch import Silent, Watch, counter, working
-from spantune.runs import RunFacts, known_from_training, read_facts
+from spantune.runs import RunFacts, read_facts
 from spantune.tasks import TASKS, Task
 
 
@@ -111,7 +111,7 @@ def evaluate_run(
     if out is not None:
         check_target(out, [*_files(against), *data])
     records, left_out = labelled_from(data, facts.task, read_as, watch)
-    leaks = _known(run, records, watch)
+    leaks = known_to(run, records, watch)
     if leaks.touched:
         watch.warn(f"{leaks.warning}. Evaluate on other documents, or read the scores without them.")
     if facts.data["held_out"]["fingerprint"] == fingerprint(records):
@@ -217,13 +217,3 @@ def _always(records: Sequence[Any], predictions: Sequence[Any], scoring: Scoring
     if all(one.text for one in predictions) or any(record.is_impossible for record in records):
         return None
     return scoring.scores(records, [always_answered(one) for one in predictions])
-
-
-def _known(run: str | Path, records: Sequence[Any], watch: Watch) -> LeakReport:
-    """What the run's training data knows of the records; nothing, with a warning, where its sketch cannot be read."""
-    try:
-        with working(watch, "comparing with the training data"):
-            return known_from_training(run, records)
-    except RunError as error:
-        watch.warn(f"records of the training cannot be recognised: {error.found}")
-        return LeakReport(len(records), {}, frozenset(), ())

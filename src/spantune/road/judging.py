@@ -20,7 +20,7 @@ from spantune.features import encode
 from spantune.inference.backends import AUTO
 from spantune.road.opening import opened
 from spantune.road.watch import Watch, counter, working
-from spantune.runs import RunFacts, read_facts
+from spantune.runs import RunFacts, known_from_training, read_facts
 from spantune.runs.reading import is_run
 from spantune.tasks import TASKS
 from spantune.wording import part_of
@@ -61,6 +61,16 @@ def judged_run(
             general=None if facts.general is None else (facts.general["before"], facts.general["after"]),
         ),
     )
+
+
+def known_to(run: str | Path, records: Sequence[Any], watch: Watch) -> LeakReport:
+    """What the run's training data knows of the records; nothing, with a warning, where its sketch cannot be read."""
+    try:
+        with working(watch, "comparing with the training data"):
+            return known_from_training(run, records)
+    except RunError as error:
+        watch.warn(f"records of the training cannot be recognised: {error.found}")
+        return LeakReport(len(records), {}, frozenset(), ())
 
 
 def named(against: str | None) -> str:

@@ -10,6 +10,7 @@ from spantune.confidence import Calibration
 from spantune.data import LeakReport
 from spantune.evaluation import Known, Mean, Resampling, Scoring, fit_calibration, judge
 from spantune.evaluation.cases import groups_of
+from spantune.models import has_new_head
 from spantune.road.judging import f1_without
 from spantune.road.outcome import Outcome
 from spantune.road.scene import evenly
@@ -47,7 +48,7 @@ def judged_training(outcome: Outcome, train: Sequence[Any], leaks: LeakReport | 
         confidence=fitted.cross_fitted,
         scores=scores,
         unreachable=frozenset(outcome.scene.held_windows.lost.examples),
-        untuned=outcome.untuned.predictions if outcome.general is not None or outcome.mixed is not None else None,
+        untuned=None if has_new_head(outcome.scene.model) else outcome.untuned.predictions,
         trained_on=trained_on,
         touched=touched,
         without_touched=f1_without(leaks, records, answers, Scoring())

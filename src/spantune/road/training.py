@@ -15,6 +15,7 @@ from spantune.errors import RunError
 from spantune.models import has_new_head, pinned
 from spantune.models.methods import METHOD, METHODS
 from spantune.road.commands import as_kept
+from spantune.road.judging import known_to
 from spantune.road.learned import judged_training
 from spantune.road.matching import without_touched
 from spantune.road.outcome import Outcome, train_folds, train_once
@@ -24,7 +25,7 @@ from spantune.road.sides import Divided, Given, divide, labels_of, read_given
 from spantune.road.started import differing, read_started
 from spantune.road.watch import Silent, Watch
 from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, locked, read_facts, save_run
-from spantune.runs.reading import FACTS
+from spantune.runs.reading import FACTS, is_run
 from spantune.tasks import Measured, Task
 from spantune.training import Chosen, History, choose, remove_unfinished, together
 from spantune.training.checkpoints import listed
@@ -155,6 +156,7 @@ def _through(
     chosen = choose(config, profile)
     tell_choices(chosen.choices, watch)
     sides = divide(given, loaded, chosen.config, watch)
+    _tell_what_the_start_knows(config.model.name, sides.held_out, watch)
     if loaded.task.name == "classify" and labels_of(sides.train) != labels_of(given.labelled):
         loaded = load(sides.train, config, watch)  # a head for labels that are held out alone could not learn them
     _same_as_before(checkpoints, config, sides.train, sides.held_out, resume=resume)
@@ -164,7 +166,28 @@ def _through(
         scene = Scene.of(loaded, sides.train, sides.held_out, chosen.config, watch)
         outcome = train_once(scene, checkpoints, resume=resume)
     _tell_threshold(outcome.measured, watch)
+    _tell_that_it_always_answers(config.model.name, outcome, watch)
     return loaded, chosen, sides, outcome
+
+
+def _tell_what_the_start_knows(start: str, held_out: Sequence[Record], watch: Watch) -> None:
+    """Warn where the run that training starts from was trained on what is held out: that tests neither of the two."""
+    if is_run(start) and (leaks := known_to(start, held_out, watch)).touched:
+        watch.warn(
+            f"{leaks.warning}, that of {start}, which this one starts from. Scores before and after are too good: hold out "
+            "records that it was not trained on, with --eval-data"
+        )
+
+
+def _tell_that_it_always_answers(start: str, outcome: Outcome, watch: Watch) -> None:
+    """Say what a run cannot do any more that the one it starts from could."""
+    if outcome.scene.task.name != "answer" or outcome.scene.predictor.settings.may_abstain:
+        return
+    if is_run(start) and read_facts(start).may_abstain:
+        watch.note(
+            "every question of the data has an answer, so that the run always gives one; the model that it starts from may "
+            "give none. Data with some questions that have no answer keeps that"
+        )
 
 
 def _provenance(outcome: Outcome, sides: Divided) -> Provenance:

@@ -199,7 +199,7 @@ def _optuna() -> Any:
         raise ConfigError(
             "a search needs Optuna, which is not installed", expected="the extra tune", next_move="pip install 'spantune[tune]'"
         ) from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are tracebacks of trials that were interrupted
     return optuna
 
 
