@@ -20,6 +20,7 @@ from spantune.data.leakage import (
     find_leaks,
     find_leaks_in_sketch,
     find_leaks_within,
+    joined,
     sketch,
 )
 from spantune.data.leakage.near import LINES, PART_SHARE, PASSAGES, jaccard, near_pairs, near_twins, part_twins, signatures
@@ -386,3 +387,18 @@ def test_records_of_two_tasks_are_not_compared(sides):
     sets = [[one], [other], [one, other]]
     with pytest.raises(DataError, match=r"for the task.* 'classify'"):
         find_leaks(sets[sides[0]], sets[sides[1]])
+
+
+def test_joined_sketches_recognise_what_either_does():
+    texts = [" ".join(f"{word}{number}" for word in LOOM.split()) for number in range(6)]
+    rows = [Example(f"q{at}", f"Which is {at}?", text, (Span(text.split()[0], 0),)) for at, text in enumerate(texts)]
+    both = joined(sketch(rows[:3]), sketch(rows[2:5]))
+    assert Sketch.from_bytes(both.to_bytes()) == both
+    assert len(both.contexts) == 5
+    changed = [replace(one, id=f"n{one.id}", context=one.context + " and more") for one in rows]
+    for asked in (rows, changed):
+        alone = [find_leaks_in_sketch(asked, sketch(rows[:3])).touched, find_leaks_in_sketch(asked, sketch(rows[2:5])).touched]
+        assert find_leaks_in_sketch(asked, both).touched == alone[0] | alone[1]
+        assert len(alone[0] | alone[1]) == 5
+    assert joined(both, sketch([])) == both
+    assert find_leaks_in_sketch(rows, joined(sketch([]), both)).touched_count == 5

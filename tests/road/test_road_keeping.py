@@ -10,13 +10,13 @@ from conftest import WINDOWS, generally, made_examples, quick, same_weights
 from test_road_training import Listener
 
 from spantune.config import Config, KeepConfig, ModelConfig
-from spantune.data import write_examples
+from spantune.data import check, read_files, write_examples
 from spantune.data.general import probe, replay
 from spantune.models import load_reader, open_reader
 from spantune.models.mixing import Weights, mix
 from spantune.road import train_run
 from spantune.road.keeping import SHARES, Mixed, best_share, forgetting_little
-from spantune.runs import read_facts
+from spantune.runs import known_from_training, read_facts
 
 NOTHING_LEARNED = 1e-12  # a rate at which no answer changes, so that no share is better than none on any machine
 
@@ -237,6 +237,16 @@ def test_held_out_records_that_the_start_was_trained_on_are_told(reader_run, dat
     listener = Listener()
     train_run(out=tmp_path / "other", config=config_from(reader_run), watch=listener, **files(data_folder))
     assert not any("which this one starts from" in one for one in listener.warnings)
+
+
+def test_a_run_knows_what_the_run_that_it_started_from_was_trained_on(reader_run, data_folder, tmp_path):
+    """Previously it knew its own records alone: an evaluation on those of its start was silent."""
+    train_run(
+        [data_folder / "held-out.json"], tmp_path / "run", config_from(reader_run), eval_data=[data_folder / "questions.json"]
+    )
+    for file in ("questions.json", "held-out.json"):
+        records = check(read_files([data_folder / file])).examples
+        assert known_from_training(tmp_path / "run", records).touched_count == len(records)
 
 
 def test_a_run_that_cannot_refuse_any_more_says_so(reader_run, data_folder, tmp_path):

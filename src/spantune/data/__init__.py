@@ -18,6 +18,7 @@ from spantune.data.leakage import (
     find_leaks,
     find_leaks_in_sketch,
     find_leaks_within,
+    joined,
     sketch,
 )
 from spantune.data.problems import Problem
@@ -66,6 +67,7 @@ __all__ = [
     "fingerprint",
     "fingerprint_in_order",
     "folds",
+    "joined",
     "parse_columns",
     "read_examples",
     "read_files",

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 
 from spantune import durable
 from spantune.config import Config
-from spantune.data import Record, fingerprint, sketch
+from spantune.data import Record, Sketch, fingerprint, joined, sketch
 from spantune.embedded import EMBEDDED, ENCODER
 from spantune.errors import OutputError, RunError
 from spantune.models.merging import CONFIG as ADAPTER_CONFIG
@@ -22,7 +22,7 @@ from spantune.models.quiet import quiet
 from spantune.runs.card import CardFacts, model_card
 from spantune.runs.facts import Provenance, RunFacts, installed_versions
 from spantune.runs.lock import LOCK
-from spantune.runs.reading import CHECKPOINTS, FACTS, HISTORY, SKETCH
+from spantune.runs.reading import CHECKPOINTS, FACTS, HISTORY, SKETCH, is_run, read_sketch
 from spantune.training import FineTuned, History, newest_checkpoint
 from spantune.training.checkpoints import listed, told
 from spantune.training.curves import save_curves
@@ -79,10 +79,11 @@ def save_run(
     """Write the folder of a finished run. It loads with plain `AutoModelForQuestionAnswering` and `AutoTokenizer`.
 
     Beside the model: `spantune.json` (versions, every setting, data fingerprints, scores), `history.json`, `curves.png`, a
-    model card, and a sketch of the training records (hashes, no text) to recognise them by. Everything is written beside its
-    place and moved in when whole; checkpoints below the folder are removed then, TensorBoard's logs among them kept. Just
-    before that, `verify` is handed the folder that holds everything, and what it raises undoes it all. Raises `RunError` when
-    the folder holds anything else, `OutputError` when something cannot be written; the folder is then as it was.
+    model card, and a sketch of the training records, and of those of the run that training started from, to know them by
+    (hashes, no text). Everything is written beside its place and moved in when whole; checkpoints below the folder are removed
+    then, TensorBoard's logs among them kept. Just before that, `verify` is handed the folder that holds everything, and what it
+    raises undoes it all. Raises `RunError` when the folder holds anything else, `OutputError` when something cannot be written;
+    the folder is then as it was.
     """
     folder, provenance = Path(folder), provenance or Provenance()
     facts = _facts(model, config, result, provenance)
@@ -95,7 +96,7 @@ def save_run(
             (staging / HISTORY).write_text(json.dumps(result.history.as_dict(), indent=2) + "\n", encoding="utf-8")
             save_curves(result.history, staging / CURVES)
             (staging / CARD).write_text(_card(folder.name, facts, result.history, provenance), encoding="utf-8")
-            (staging / SKETCH).write_bytes(sketch(provenance.train).to_bytes())
+            (staging / SKETCH).write_bytes(_trained_on(provenance.train, config.model.name).to_bytes())
             (staging / FACTS).write_text(facts.to_json(), encoding="utf-8")
             _readable_alike(staging)
             if verify is not None:
@@ -235,6 +236,17 @@ def _facts(model: Any, config: Config, result: FineTuned, provenance: Provenance
         calibration=provenance.calibration,
         judged=provenance.judged,
     )
+
+
+def _trained_on(records: Sequence[Record], start: str) -> Sketch:
+    """What recognises the training records, and those of the run that training started from, where that still says them."""
+    own = sketch(records)
+    if not is_run(start):
+        return own
+    try:
+        return joined(own, read_sketch(start))
+    except RunError:  # training has told that the start's records cannot be recognised
+        return own
 
 
 def _described(records: Sequence[Record]) -> dict[str, Any]:

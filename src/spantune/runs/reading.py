@@ -16,6 +16,7 @@ from spantune.runs.facts import RunFacts
 from spantune.wording import first_line, shortened, visible
 
 if TYPE_CHECKING:
+    from spantune.data import Sketch
     from spantune.training.history import History
 
 FACTS, HISTORY, SKETCH, CHECKPOINTS = "spantune.json", "history.json", "trained-on.sketch", "checkpoints"
@@ -117,16 +118,25 @@ def known_from_training(folder: Path | str, records: Sequence[Record]) -> LeakRe
 
     Raises `RunError` when there is no sketch, or one that this version cannot read.
     """
+    from spantune.data import find_leaks_in_sketch
+
+    return find_leaks_in_sketch(records, read_sketch(folder))
+
+
+def read_sketch(folder: Path | str) -> "Sketch":
+    """What the run keeps of the records that it, and the runs that it started from, were trained on.
+
+    Raises `RunError` when there is no sketch, or one that this version cannot read.
+    """
     folder = run_folder(folder)
     with _damage_told(folder):
         content = (folder / SKETCH).read_bytes()
-    from spantune.data import Sketch, find_leaks_in_sketch
+    from spantune.data import Sketch
 
     try:
-        kept = Sketch.from_bytes(content)
+        return Sketch.from_bytes(content)
     except DataError as error:
         raise RunError(f"{folder / SKETCH}: {error.found}", expected=error.expected, next_move=error.next_move) from None
-    return find_leaks_in_sketch(records, kept)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from spantune.data.leakage.duplicates import DUPLICATES, DuplicateReport, find_l
 from spantune.data.leakage.finding import find_leaks
 from spantune.data.leakage.near import clusters
 from spantune.data.leakage.report import LEAKS, Leak, LeakPair, LeakReport, Named
-from spantune.data.leakage.sketches import Sketch, find_leaks_in_sketch, sketch
+from spantune.data.leakage.sketches import Sketch, find_leaks_in_sketch, joined, sketch
 
 __all__ = [
     "DUPLICATES",
@@ -24,5 +24,6 @@ __all__ = [
     "find_leaks",
     "find_leaks_in_sketch",
     "find_leaks_within",
+    "joined",
     "sketch",
 ]

@@ -9,7 +9,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from spantune.data.leakage.finding import answers_of, bodies, body, likeness_of, question
 from spantune.data.leakage.near import PERMUTATIONS, AnchorIndex, Signature, candidates, signatures
@@ -99,6 +99,31 @@ def sketch(records: Iterable[Record]) -> Sketch:
         signatures=array("H", [slot for one in signatures(texts, likeness_of(rows).shingles) for slot in one]),
         anchors=array("I", [anchor for own in anchored for anchor in own]),
         bounds=bounds[1:],
+    )
+
+
+def joined(one: Sketch, other: Sketch) -> Sketch:
+    """What recognises the records of both: of a model, and of the one that its training started from.
+
+    >>> from spantune.data.records import Example
+    >>> ada, eve = Example("a", "Who?", "Ada wrote it."), Example("b", "Who?", "Eve read it.")
+    >>> both = joined(sketch([ada, eve]), sketch([eve]))
+    >>> len(both.contexts), find_leaks_in_sketch([ada, eve], both).touched_count
+    (2, 2)
+    """
+    known = set(one.contexts)
+    new = [at for at, digest in enumerate(other.contexts) if digest not in known]
+    of_other = other.anchored()
+    anchored = [*one.anchored(), *(of_other[at] for at in new)]
+    signed = [slot for at in new for slot in other.signatures[at * PERMUTATIONS : (at + 1) * PERMUTATIONS]]
+    return Sketch(
+        minhash=one.minhash,
+        records=array("Q", sorted({*one.records, *other.records})),
+        asked=array("Q", sorted({*one.asked, *other.asked})),
+        contexts=array("Q", [*one.contexts, *(other.contexts[at] for at in new)]),
+        signatures=array("H", [*one.signatures, *signed]),
+        anchors=array("I", [anchor for own in anchored for anchor in own]),
+        bounds=array("I", accumulate(map(len, anchored))),
     )
 
 
