@@ -18,6 +18,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from table import quoted
 
 HERE = Path(__file__).resolve().parent
@@ -142,6 +143,14 @@ def draw(cells: Cells, path: Path) -> None:
                     axes.plot([row["questions"] for row in seeds.values()], [row["f1"] for row in seeds.values()], ".",
                               color=colour, alpha=0.4)  # fmt: skip
         axes.set_xscale("log")
+        asked = {
+            _mean(seeds, "questions")
+            for (of, size), ways in cells.items()
+            if of == name and size != "0"
+            for seeds in ways.values()
+        }
+        axes.set_xticks(sorted(asked), [f"{count:g}" for count in sorted(asked)])
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_title(NAMES.get(name, name))
         axes.set_xlabel("training questions")
         axes.grid(alpha=0.3)
