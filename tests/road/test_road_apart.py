@@ -95,8 +95,17 @@ def test_a_run_is_judged_better_by_what_other_documents_choose(reader_run, data_
         assert made.facts.judged["gain"]["value"] == 0.0
 
 
-def test_there_are_more_groups_than_parts_and_each_is_left_out_once():
+def test_each_part_of_many_groups_is_left_out_once(monkeypatch):
+    asked = []
+
+    def seen(found):
+        asked.append([one.id for one in found[0.0].per_question])
+        return best_share(found)
+
+    monkeypatch.setattr("spantune.road.apart.best_share", seen)
     right = [4] * (3 * PARTS)
-    assert len(f1_apart(tried({0.0: right, 1.0: right}), OWN, [str(at) for at in range(len(right))], answered=True)) == len(
-        right
-    )
+    ids = {str(at) for at in range(len(right))}
+    found = f1_apart(tried({0.0: right, 1.0: right}), OWN, sorted(ids), answered=True)
+    left_out = [ids.difference(others) for others in asked]
+    assert (len(found), [len(one) for one in left_out]) == (len(right), [3] * PARTS)
+    assert set().union(*left_out) == ids

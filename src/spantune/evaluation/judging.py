@@ -134,7 +134,7 @@ def judge(
     if known.untuned is not None:
         before = scoring.scores(records, known.untuned)
         untuned = means_of(cases_of(records, known.untuned, before, scoring.code, cases.grouped))
-        after = [case.score.f1 for case in cases.each] if known.apart is None else list(known.apart)
+        after = [case.score.f1 for case in cases.each] if known.apart is None else known.apart
         gain = mean_difference(*_f1(before, after), cases.grouped.names)
     evidence = Evidence(
         exact_match=means["exact_match"],

@@ -52,19 +52,21 @@ def best_spread(scores: Mapping[float, Scores], own: float, floor: float, expect
 
     A spread wins overlap, and may lose exact matches: what counts is the mean of F1 and exact match. As for shares of weights,
     what is seen and what is expected from other sets, in points over a spread of 0, are weighed by how sure each is. A spread
-    that is seen to lose both is not taken, whatever is expected.
+    that is seen to lose, and to win nothing for it, is not taken, whatever is expected.
     """
-    had = scores[own]
-    start, promised = had.per_question, {own: 0.0}
+    start, promised = scores[own].per_question, {own: 0.0}
     for spread, one in scores.items():
-        loses = (
-            one.f1 <= had.f1 and one.exact_match <= had.exact_match and (one.f1, one.exact_match) != (had.f1, had.exact_match)
-        )
-        if spread != own and one.f1 >= floor and not loses:
+        if spread != own and one.f1 >= floor and not _loses(scores[own], one):
             prior = expected.get(spread, 0.0) - expected.get(own, 0.0)
             promised[spread] = paired_gain(start, one.per_question, _both).shrunk_to(Gain(prior, DEVIATION)).mean
     chosen = min(promised.items(), key=lambda item: (-item[1], item[0] != own, item[0]))[0]
     return Agreed(chosen, {spread: (one.exact_match, one.f1) for spread, one in scores.items()})
+
+
+def _loses(before: Scores, after: Scores) -> bool:
+    """Whether exact match or F1 is less than before, and the other one no more."""
+    gains = after.exact_match - before.exact_match, after.f1 - before.f1
+    return min(gains) < 0 >= max(gains)
 
 
 def _both(question: QuestionScore) -> float:

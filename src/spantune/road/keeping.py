@@ -107,9 +107,7 @@ class General:
         return score_answers(self.records, chosen).f1
 
 
-def general_answers(
-    model: Any, tokenizer: Any, settings: ReaderSettings, watch: Watch, *, unanswerable: bool = False
-) -> General:
+def general_answers(model: Any, tokenizer: Any, settings: ReaderSettings, watch: Watch, *, unanswerable: bool) -> General:
     """The model's answers to the general questions: to those that have an answer, or to all of them."""
     records = tuple(one for one in probe() if unanswerable or not one.is_impossible)
     mine = dealt(records)

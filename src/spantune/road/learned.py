@@ -54,7 +54,7 @@ def judged_training(outcome: Outcome, train: Sequence[Any], leaks: LeakReport | 
         without_touched=f1_without(leaks, records, answers, Scoring())
         if leaks is not None and 0 < touched < len(records)
         else None,
-        apart=outcome.apart,
+        apart=outcome.f1_apart(),
         general=None if outcome.general is None else (outcome.general["before"], outcome.general["after"]),
     )
     whole = judge(records, answers, known=known).as_dict()

@@ -4,7 +4,7 @@ In: a model that is set up for training, and records that are held out. Out: an 
 what it was, and what its held-out records score. Does not know: files of data, run folders, which settings were chosen and why.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,8 +22,7 @@ from spantune.road.apart import f1_apart
 from spantune.road.keeping import SHARES, General, Mixed, best_share, forgetting_little, general_answers, general_sentence
 from spantune.road.scene import Loaded, Scene
 from spantune.road.watch import Hushed, Watch
-from spantune.runs import read_facts
-from spantune.runs.reading import is_run
+from spantune.runs.reading import facts_of_start
 from spantune.tasks import Measured
 from spantune.training import FineTuned, averaged
 from spantune.training.recipes import mixes
@@ -35,8 +34,8 @@ LOOKED_AT = 500  # held-out records that are measured at each share
 class Outcome:
     """A finished training. `scene` has the model as it is now, `measured` what its held-out records score, `untuned` what they
     scored before; `mixed` is `None` where the weights are the tuned ones, `general` where general ability was not measured.
-    `apart` is F1 of each held-out record, 0 to 1, where share and spread are chosen without its document; `None` where nothing
-    was chosen by them, or by a part of them that is too large to matter.
+    `chosen_among` is what all of the held-out records chose from; `None` where they chose nothing, or only a part of them did,
+    which is too large for luck to matter.
     """
 
     result: FineTuned
@@ -45,12 +44,29 @@ class Outcome:
     measured: Measured
     mixed: Mixed | None
     general: Mapping[str, float] | None
-    apart: Sequence[float] | None = None
+    chosen_among: "Choices | None" = None
 
     @property
     def share(self) -> float:
         """How much of the weights is tuned."""
         return 1.0 if self.mixed is None else self.mixed.share
+
+    def f1_apart(self) -> Sequence[float] | None:
+        """F1 of each held-out record, 0 to 1, where share and spread are chosen without its document, if any were chosen."""
+        if self.chosen_among is None:
+            return None
+        scene, choices = self.scene, self.chosen_among
+        tried = {share: _scores(_by_spread(scene, one, choices.spreads)) for share, one in choices.by_share.items()}
+        own, groups = scene.predictor.settings.spread, groups_of(scene.held_out).names
+        return f1_apart(tried, own, groups, answered=_answers(scene))
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The shares of the weights that could have been taken, as they were measured, and the spreads to take them with."""
+
+    by_share: Mapping[float, Measured]
+    spreads: Sequence[float]
 
 
 def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outcome:
@@ -79,8 +95,8 @@ def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outco
     )
     if settled.mixed is not None and settled.mixed.share != 1:
         result = replace(result, adapter=None)  # an adapter of part of what the weights are would mislead
-    apart = settled.apart if whole else None
-    return Outcome(result, scene, untuned.alone, measured.alone, settled.mixed, settled.general, apart)
+    choices = settled.choices if whole else None
+    return Outcome(result, scene, untuned.alone, measured.alone, settled.mixed, settled.general, choices)
 
 
 def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: Watch) -> Outcome:
@@ -128,7 +144,7 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     if not mixing:
         mix(loaded.model, start, mean, 1.0)
     settled = _settled(whole, by_share, (start, mean) if mixing else None, before)
-    return Outcome(result, whole, untuned.alone, settled.measured.alone, settled.mixed, settled.general, settled.apart)
+    return Outcome(result, whole, untuned.alone, settled.measured.alone, settled.mixed, settled.general, settled.choices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +154,7 @@ class _Settled:
     mixed: Mixed | None
     measured: Measured
     general: Mapping[str, float] | None
-    apart: Sequence[float] | None
+    choices: Choices | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,18 +209,9 @@ def _settled(
     if share == 0 and measured.spread == kept.spread:
         return _Settled(mixed, measured, told, None)  # it is the model before training, whatever others would choose
     most = share if mixed is not None and share < mixed.wanted else 1.0  # what forgets too much cannot be chosen
-    apart = _apart(scene, {one: each for one, each in by_share.items() if one <= most}, ruled_out)
-    return _Settled(mixed, measured, told, apart)
-
-
-def _apart(scene: Scene, by_share: Mapping[float, Measured], ruled_out: Collection[float]) -> Sequence[float] | None:
-    """F1 of each held-out record where those of other documents choose among these shares and the spreads."""
-    if len(by_share) == 1 and not scene.agrees:
-        return None
+    possible = {one: each for one, each in by_share.items() if one <= most}
     spreads = [one for one in SPREADS if one not in ruled_out] if scene.agrees else []
-    tried = {share: _scores(_by_spread(scene, one, spreads)) for share, one in by_share.items()}
-    groups = groups_of(scene.held_out).names
-    return f1_apart(tried, scene.predictor.settings.spread, groups, answered=_answers(scene))
+    return _Settled(mixed, measured, told, Choices(possible, spreads) if spreads or len(possible) > 1 else None)
 
 
 def _agreed(
@@ -267,9 +274,8 @@ def _general_before(scene: Scene) -> _Before | None:
     """
     if not (scene.config.keep.probe and _answers(scene)):
         return None
-    settings, start = replace(scene.predictor.settings, spread=0.0), scene.config.model.name
-    if is_run(start):
-        facts = read_facts(start)
+    settings = replace(scene.predictor.settings, spread=0.0)
+    if (facts := facts_of_start(scene.config.model.name)) is not None:
         settings = replace(settings, answer_length=facts.answer_length, spread=facts.spread)
         if settings.may_abstain:
             settings = replace(settings, may_abstain=facts.may_abstain, threshold=facts.threshold)

@@ -20,8 +20,8 @@ from spantune.models import load_tokenizer
 from spantune.models.devices import chosen_device, placed
 from spantune.road.matching import task_of
 from spantune.road.watch import Watch, counter, working
-from spantune.runs import load_run, read_facts
-from spantune.runs.reading import is_run
+from spantune.runs import load_run
+from spantune.runs.reading import facts_of_start
 from spantune.tasks import Measured, Task
 from spantune.training import Choice, FineTuned, fine_tune
 
@@ -78,8 +78,8 @@ class Scene:
         own = windows.take(np.flatnonzero(windows.example < len(augmented.records))) if again else windows
         predictor = task.predictor(model, tokenizer, config, own)
         scene = cls(task, config, watch, model, tokenizer, windows, held_out, held_windows, predictor)
-        start = config.model.name
-        return scene.agreeing(read_facts(start).spread) if config.training.spread is None and is_run(start) else scene
+        start = facts_of_start(config.model.name) if config.training.spread is None else None
+        return scene if start is None else scene.agreeing(start.spread)
 
     def measure(self, stage: str, top: int = 1) -> Measured:
         """The held-out records, measured with the model as it is now; `top` likely spans are kept of each."""

@@ -25,7 +25,7 @@ from spantune.road.sides import Divided, Given, divide, labels_of, read_given
 from spantune.road.started import differing, read_started
 from spantune.road.watch import Silent, Watch
 from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, locked, read_facts, save_run
-from spantune.runs.reading import FACTS, is_run
+from spantune.runs.reading import FACTS, facts_of_start, is_run
 from spantune.tasks import Measured, Task
 from spantune.training import Chosen, History, choose, remove_unfinished, together
 from spantune.training.checkpoints import listed
@@ -183,7 +183,7 @@ def _tell_that_it_always_answers(start: str, outcome: Outcome, watch: Watch) -> 
     """Say what a run cannot do any more that the one it starts from could."""
     if outcome.scene.task.name != "answer" or outcome.scene.predictor.settings.may_abstain:
         return
-    if is_run(start) and read_facts(start).may_abstain:
+    if (facts := facts_of_start(start)) is not None and facts.may_abstain:
         watch.note(
             "every question of the data has an answer, so that the run always gives one; the model that it starts from may "
             "give none. Data with some questions that have no answer keeps that"

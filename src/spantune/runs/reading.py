@@ -113,6 +113,11 @@ def read_facts(folder: Path | str) -> RunFacts:
     return RunFacts.from_json(text, str(file))
 
 
+def facts_of_start(name: str) -> RunFacts | None:
+    """What the run that a training starts from keeps of itself; `None` for the names of other models."""
+    return read_facts(name) if is_run(name) else None
+
+
 def known_from_training(folder: Path | str, records: Sequence[Record]) -> LeakReport:
     """What the data that the run was trained on has in common with `records`, from the sketch that the run keeps of it.
 
