@@ -6,11 +6,13 @@ when the data and the model are known (`training.defaults`), and the run records
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from spantune.errors import ConfigError
 
@@ -244,20 +246,67 @@ def with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
     return config
 
 
+BOUNDS = {"ge": "{:,} or more", "gt": "above {:,}", "le": "{:,} or less", "lt": "below {:,}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of the schema: its value where nobody sets it, the values that it takes, what it means."""
+
+    key: str
+    default: Any
+    takes: str
+    meaning: str
+
+
+def known_settings() -> tuple[Setting, ...]:
+    """Every setting, in the order of the schema.
+
+    >>> length = next(one for one in known_settings() if one.key == "windows.length")
+    >>> length.default, length.takes, length.meaning
+    (384, '16 to 32,768', 'tokens in a window, question and special tokens included')
+    """
+    found = []
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            found += [_setting(f"{name}.{inner}", spec) for inner, spec in section.model_fields.items()]
+        else:
+            found.append(_setting(name, field))
+    return tuple(found)
+
+
 def known_keys() -> dict[str, str]:
     """Every dotted key of the schema and what it means.
 
     >>> known_keys()["windows.length"]
     'tokens in a window, question and special tokens included'
     """
-    keys: dict[str, str] = {}
-    for name, field in Config.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, _Section):
-            keys |= {f"{name}.{inner}": str(spec.description) for inner, spec in section.model_fields.items()}
-        else:
-            keys[name] = str(field.description)
-    return keys
+    return {one.key: one.meaning for one in known_settings()}
+
+
+def _setting(key: str, field: FieldInfo) -> Setting:
+    """What pydantic knows of a field, in words."""
+    kinds = [part for part in (field.annotation, *get_args(field.annotation)) if part is not None]
+    words = [str(word) for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+    words += ["true", "false"] if bool in kinds else []
+    words += ["names"] if get_origin(field.annotation) is tuple else ["a text"] if str in kinds else []
+    if int in kinds or float in kinds:
+        words.append(_range({name: getattr(one, name) for one in field.metadata for name in BOUNDS if hasattr(one, name)}))
+    if type(None) in kinds:
+        words.append("null")
+    return Setting(key, field.default, ", ".join(words), str(field.description))
+
+
+def _range(bounds: Mapping[str, float]) -> str:
+    """The interval of a number.
+
+    >>> _range({"ge": 1, "le": 20}), _range({"gt": 0, "lt": 1}), _range({"ge": 0}), _range({})
+    ('1 to 20', 'above 0, below 1', '0 or more', 'a number')
+    """
+    if {"ge", "le"} <= bounds.keys():
+        return f"{bounds['ge']:,} to {bounds['le']:,}"
+    return ", ".join(BOUNDS[name].format(value) for name, value in bounds.items()) or "a number"
 
 
 def as_setting(value: Any) -> str:

@@ -12,6 +12,7 @@ from conftest import made_examples, made_texts
 
 from spantune.cli import main as entry
 from spantune.cli.terminal import Terminal
+from spantune.config import known_keys
 from spantune.data import Span, write_examples
 
 
@@ -90,7 +91,16 @@ def test_the_version_and_the_settings_are_told(spantune):
     code, out, _ = spantune("train", "--list-settings")
     assert code == 0
     for key in ("training.epochs", "training.learning_rate", "training.save_steps", "windows.length", "windows.stride"):
-        assert re.search(rf"^{re.escape(key)} +\S", out, re.MULTILINE)
+        assert re.search(rf"^{re.escape(key)} = \S", out, re.MULTILINE)
+    assert "training.folds = null  (1 to 20, null)" in out
+    assert "training.precision = auto  (auto, fp32, bf16)" in out
+
+
+@pytest.mark.parametrize("words", [["--list-settings", "--json"], ["--json", "--list-settings"]], ids=" ".join)
+def test_the_settings_are_told_to_machines_too(spantune, words):
+    settings = as_json(spantune("train", *words))["settings"]
+    assert [one["key"] for one in settings] == list(known_keys())
+    assert {"key": "held_out", "default": 0.2, "takes": "above 0, below 1", "meaning": known_keys()["held_out"]} in settings
 
 
 @pytest.mark.parametrize(
@@ -223,11 +233,12 @@ def test_train_evaluate_ask_and_predict(spantune, quick_words, data_folder, tmp_
     assert made == {"predictions": 12, "out": str(tmp_path / "a.jsonl")}
 
 
-def test_texts_go_the_same_road_and_json_is_all_that_is_printed(spantune, quick_words, data_folder, tmp_path):
+def test_texts_go_the_same_road_and_json_is_all_that_standard_output_gets(spantune, quick_words, data_folder, tmp_path):
     run = tmp_path / "run"
     result = spantune("train", data_folder / "texts.json", "--out", run, *quick_words, "--json")
     made = as_json(result)
-    assert (result[0], result[2]) == (0, "")
+    assert result[0] == 0
+    assert "epoch 2: training loss" in result[2]
     assert {"run", "task", "scores", "untuned_scores", "data", "choices", "history"} <= made.keys()
     assert made["scores"].keys() == {"accuracy", "macro_f1"}
     write_examples(made_texts(10, seed=5), tmp_path / "t.json")
@@ -267,7 +278,7 @@ def test_an_interrupted_training_is_gone_on_with(spantune, quick_words, data_fol
     assert "--resume" in err
     assert "Traceback" not in err
     assert failed(spantune(*words), "interrupted run", "--resume")
-    assert failed(spantune(*words, "--resume", "--set", "training.weight_decay=0.5"), "config differ")
+    assert failed(spantune(*words, "--resume", "--set", "training.weight_decay=0.5"), "weight_decay (0.01, now 0.5) differ")
     assert failed(spantune("ask", tmp_path / "run", "Who?", "--context", "Ada."), "interrupted run")
     code, _, err = spantune(*words, "--resume")
     assert code == 0

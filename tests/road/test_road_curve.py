@@ -12,6 +12,7 @@ from spantune.config import Config, KeepConfig, ModelConfig, with_settings
 from spantune.data import Example, Span, write_examples
 from spantune.errors import ConfigError, RunError
 from spantune.road import learning_curve
+from spantune.road.outcome import train_folds
 
 PNG = b"\x89PNG"
 
@@ -55,7 +56,7 @@ def test_what_was_measured_is_not_measured_again(data, config, tmp_path):
 
 def test_points_of_other_settings_are_refused(data, config, tmp_path):
     learning_curve(data, tmp_path / "curve", config, sizes=[8], seeds=1)
-    with pytest.raises(RunError, match=r"other data or settings \(config differ\)"):
+    with pytest.raises(RunError, match=r"other data or settings \(recipe \(auto, now plain\) differ\)"):
         learning_curve(data, tmp_path / "curve", config.model_copy(update={"recipe": "plain"}), sizes=[8])
     (tmp_path / "curve" / "curve.json").write_text("{", encoding="utf-8")
     with pytest.raises(RunError, match="cannot be read"):
@@ -68,6 +69,25 @@ def test_all_mistakes_in_sizes_and_draws_are_told_together(data, config, tmp_pat
     ):
         learning_curve(data, tmp_path / "curve", config, sizes=[1, 16, 99], seeds=0, more=-64)
     assert not (tmp_path / "curve").exists()
+
+
+def test_previously_no_draws_were_answered_with_smaller_sizes(data, config, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        learning_curve(data, tmp_path / "curve", config, seeds=0)
+    assert (caught.value.found, caught.value.next_move) == ("0 draws", "give for example --seeds 3")
+
+
+def test_previously_more_folds_than_two_were_asked_for_in_vain(data, config, tmp_path, monkeypatch):
+    counts = []
+
+    def trained(loaded, parts, *others):
+        counts.append(len(parts))
+        return train_folds(loaded, parts, *others)
+
+    monkeypatch.setattr("spantune.road.curve.train_folds", trained)
+    learning_curve(data, tmp_path / "own", with_settings(config, {"training.folds": 3}), sizes=[16], seeds=1)
+    learning_curve(data, tmp_path / "open", with_settings(config, {"training.folds": None}), sizes=[16], seeds=1)
+    assert counts == [3, 2]
 
 
 def test_a_new_head_and_texts_have_a_curve_without_a_start(tiny_model_folder, tmp_path):

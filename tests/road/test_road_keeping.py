@@ -9,6 +9,7 @@ import torch
 from conftest import WINDOWS, generally, made_examples, quick, same_weights
 from test_road_training import Listener
 
+from spantune.cli import show
 from spantune.config import Config, KeepConfig, ModelConfig
 from spantune.data import check, read_files, write_examples
 from spantune.data.general import probe, replay
@@ -66,8 +67,8 @@ def test_the_share_that_promises_most_is_wanted_and_of_equal_ones_the_nearest_to
 @pytest.mark.parametrize(
     ("general", "share", "said"),
     [
-        ({1.0: 79.0}, 1.0, "100% tuned, the rest"),
-        ({1.0: 78.5}, 1.0, "100% tuned, the rest"),
+        ({1.0: 79.0}, 1.0, "100% tuned (held-out"),
+        ({1.0: 78.5}, 1.0, "100% tuned (held-out"),
         (
             {1.0: 70.0, 0.875: 75.0, 0.75: 75.0, 0.625: 77.0, 0.5: 79.0, 0.375: 79.5},
             0.5,
@@ -130,6 +131,18 @@ def test_a_training_that_makes_nothing_better_keeps_the_model_as_it_was(reader_r
     assert made.facts.scores == made.facts.untuned_scores
     assert same_weights(open_reader(str(tmp_path / "run")), load_reader(str(reader_run)))
     assert any("as it was before training" in warning for warning in listener.warnings)
+
+
+def test_previously_a_run_without_any_tuned_weight_told_which_epochs_were_kept(reader_run, data_folder, tmp_path, capsys):
+    config = config_from(reader_run)
+    config = config.model_copy(update={"training": quick(learning_rate=NOTHING_LEARNED, epochs=2, spread=0.0)})
+    made = train_run(out=tmp_path / "run", config=config, **files(data_folder))
+    assert (made.facts.share, made.history.best_epoch, made.as_dict()["history"]["best_epoch"]) == (0.0, None, None)
+    show.trained(made)
+    told = capsys.readouterr().out
+    assert "this run, not tuned" in told
+    assert "fine-tuned" not in told and "weights that were kept" not in told
+    assert "The weights of epoch" not in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
 
 
 def test_no_mixture_is_made_where_it_is_not_wanted_or_the_head_is_new(reader_run, tiny_model_folder, data_folder, tmp_path):

@@ -354,7 +354,7 @@ def test_resume_with_other_data_or_settings_is_refused_and_keeps_the_checkpoints
     faster = config.model_copy(update={"training": config.training.model_copy(update={"learning_rate": 5e-4})})
     write_examples(made_examples(30), tmp_path / "other.json")
     questions = data_folder / "questions.json"
-    with pytest.raises(RunError, match="config differ"):
+    with pytest.raises(RunError, match=r"training.learning_rate \(0.001, now 0.0005\) differ"):
         train_run([questions], out, faster, resume=True)
     with pytest.raises(RunError, match="train and held-out differ"):
         train_run([tmp_path / "other.json"], out, config, resume=True)

@@ -8,6 +8,7 @@ from conftest import WINDOWS, made_examples, quick_config
 from test_road_training import Listener, at
 from typer.testing import CliRunner
 
+from spantune.cli import show
 from spantune.cli.main import app
 from spantune.config import Config, KeepConfig, ModelConfig, TrainingConfig, load_config, with_settings
 from spantune.data import write_examples
@@ -90,7 +91,28 @@ def test_previously_folds_made_a_search_train_on_what_it_scored(data, config, tm
     made = tune_settings(data, tmp_path / "search", with_settings(config, {"training.folds": 3}), trials=1)
     assert made.held_out == 6
     best = load_config(made.file)
-    assert (best.training.folds, best.model.name, best.windows.length) == (1, config.model.name, config.windows.length)
+    assert (best.model.name, best.windows.length) == (config.model.name, config.windows.length)
+
+
+def test_previously_folds_of_ones_own_were_lost_in_the_best_settings(data, config, tmp_path):
+    watch = Listener()
+    made = tune_settings(data, tmp_path / "search", with_settings(config, {"training.folds": 3}), trials=1, watch=watch)
+    assert load_config(made.file).training.folds == 3
+    assert "training.folds = 3 is for the run that you train: each trial is one training" in watch.notes
+
+
+def test_whether_some_trial_beats_the_recipe_is_said(tmp_path, capsys):
+    def search(*scores):
+        trials = [Tried(number, {}, score, "complete", number == 1) for number, score in enumerate(scores, 1)]
+        return Tuned(tmp_path / "best.yaml", "f1", 20, tuple(trials))
+
+    assert (search(50.0, 50.0).beats_the_recipe, search(50.0, 51.0).beats_the_recipe) == (False, True)
+    show.tuned(search(50.0, 49.0))
+    assert "No trial did better than the recipe" in capsys.readouterr().out
+    show.tuned(search(50.0, 51.0))
+    assert "No trial" not in capsys.readouterr().out
+    lost = Tuned(tmp_path / "best.yaml", "f1", 20, (Tried(1, {}, None, "pruned", True), Tried(2, {}, 40.0, "complete", False)))
+    assert (lost.recipe_score, lost.beats_the_recipe) == (None, True)
 
 
 def test_what_is_set_to_its_default_is_set(data, config, tmp_path):

@@ -109,6 +109,20 @@ def test_no_patience_never_stops_and_of_equal_epochs_the_first_is_kept(tiny_read
     assert all(torch.equal(tiny_reader_model.state_dict()[name], value) for name, value in seen[0].items())
 
 
+def test_of_equal_scores_the_lower_loss_is_kept_and_training_goes_on(tiny_reader_model, windows):
+    """Previously the first epoch was kept of those that 16 questions could not tell apart, and training stopped early."""
+    losses, seen = iter((2.0, 1.5, 1.2, 1.1, 1.3)), []
+
+    def evaluate(model):
+        seen.append(copy.deepcopy(model.state_dict()))
+        return Held(next(losses), {"f1": 25.0})
+
+    result = fine_tune(tiny_reader_model, windows, quick(epochs=5, early_stopping=2), evaluate=evaluate)
+    assert (len(result.history.epochs), result.history.best_epoch) == (5, 4)
+    assert all(torch.equal(tiny_reader_model.state_dict()[name], value) for name, value in seen[3].items())
+    assert set(result.history.epochs[0].scores) == {"f1"}  # what decides is no score
+
+
 def test_the_headline_names_the_score_that_decides(tiny_classifier_model, wordpiece):
     scores = iter([(90.0, 10.0), (80.0, 20.0)])
 

@@ -105,6 +105,11 @@ def test_the_best_epoch_is_the_earliest_of_the_highest_and_skips_what_is_not_fin
     assert history.best is history.epochs[2]
 
 
+def test_of_equal_epochs_the_one_with_the_lower_held_out_loss_is_best():
+    assert trained((2, 2, 70.0), (1, 1.5, 71.0), (0.9, 1.2, 71.0), (0.8, 1.3, 71.0)).best_epoch == 3
+    assert trained((2, 2, 71.0), (1, NAN, 71.0), (0.9, 1, 70.999)).best_epoch == 1
+
+
 def test_without_held_out_scores_no_epoch_is_best():
     history = trained((2, None, None), (1, None, None))
     assert history.best_epoch is None and history.best is None
@@ -125,7 +130,7 @@ STUCK = "training loss does not fall: nothing is being learned; try another lear
 OBSERVED = {
     "first epoch": [(2.0, 1.5, 60)],
     "still improving": [(2.0, 1.5, 60), (1.0, 1.2, 65)],
-    "held-out F1 fell once: watch the next epoch": [(2.0, 1.5, 60), (1.0, 1.2, 65), (0.7, 1.3, 63)],
+    "held-out F1 fell once, which may be chance": [(2.0, 1.5, 60), (1.0, 1.2, 65), (0.7, 1.3, 63)],
     "held-out F1 fell twice: overfitting": [(2.0, 1.5, 65), (1.0, 1.7, 63), (0.5, 1.9, 62)],
     "held-out F1 fell 3 times running: overfitting": [(2, 1.5, 65), (1, 1.7, 63), (0.5, 1.9, 62), (0.3, 2.1, 61)],
     RISES: [(2.0, 1.5, 60), (1.0, 1.7, 65)],
@@ -168,12 +173,12 @@ def test_the_borders_between_rules(case, rows, start):
 
 WITHOUT_SCORES = [
     ([(2.0, 1.5, None), (1.0, 1.2, None)], "still improving"),
-    ([(2.0, 1.5, None), (1.0, 1.7, None)], "held-out loss rose once: watch the next epoch"),
+    ([(2.0, 1.5, None), (1.0, 1.7, None)], "held-out loss rose once, which may be chance"),
     ([(2.0, 1.5, None), (1.0, 1.7, None), (0.5, 1.9, None)], "held-out loss rose twice: overfitting"),
     ([(2.0, 1.5, None), (1.0, 1.5, None)], "held-out loss is flat (within 1%)"),
     ([(2.0, None, None), (1.0, None, None)], "still improving"),
     ([(2.0, None, None), (1.0, None, None), (1.0, None, None)], "training loss is flat (within 1%)"),
-    ([(2.0, None, None), (1.0, None, None), (1.5, None, None)], "training loss rose once: watch the next epoch"),
+    ([(2.0, None, None), (1.0, None, None), (1.5, None, None)], "training loss rose once, which may be chance"),
     ([(2.0, None, None), (2.0, None, None)], STUCK),
     ([(NAN, None, None), (2.0, None, None)], "still improving"),
 ]
@@ -186,7 +191,7 @@ def test_without_scores_the_loss_is_judged(rows, said):
 
 def test_the_headline_is_named_in_words():
     history = [an_epoch(1, 2.0, macro_f1=80.0), an_epoch(2, 1.0, macro_f1=75.0)]
-    assert observe(history, "macro_f1") == "held-out macro-F1 fell once: watch the next epoch"
+    assert observe(history, "macro_f1") == "held-out macro-F1 fell once, which may be chance"
 
 
 def test_no_epoch_is_a_mistake_of_the_caller():

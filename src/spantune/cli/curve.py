@@ -40,7 +40,7 @@ def command(
     Many trainings: minutes to an hour. What is in FOLDER is not measured again, so an interrupted
     curve goes on where it stopped, and --sizes 16,64 first and all sizes later costs nothing twice.
     """
-    with Terminal(quiet=json) as watch:
+    with Terminal() as watch:
         made = spantune.learning_curve(
             data,
             out,

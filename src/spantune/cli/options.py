@@ -43,7 +43,8 @@ AliasFile = Annotated[
     Path | None, typer.Option("--aliases", metavar="FILE", help='JSON of names that mean the same: {"Paris": ["Paname"]}.')
 ]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a finished run, or the word embedded.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines; progress goes to standard error.")]
+AS_JSON = "Print JSON for machines; progress goes to standard error."
+AsJson = Annotated[bool, typer.Option("--json", help=AS_JSON)]
 Shape = Annotated[
     str | None,
     typer.Option("--shape", metavar="NAME", help="Force a shape, such as squad or records, instead of recognising it."),

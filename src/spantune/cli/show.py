@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,6 +12,7 @@ from spantune.embedded import as_name
 from spantune.wording import counted, visible
 
 if TYPE_CHECKING:
+    from spantune.config import Setting
     from spantune.data import FileAccount, LeakPair, Report
     from spantune.inference import Trace
     from spantune.road import Asked, Bulk, Checked, Curve, Folded, Sides, Trained, Tuned
@@ -39,11 +40,12 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def settings(known: Mapping[str, str]) -> None:
-    """Every setting and what it means."""
-    widest = max(map(len, known))
-    for key, meaning in known.items():
-        line(f"{key:<{widest}}  {meaning}")
+def settings(known: "Sequence[Setting]") -> None:
+    """Every setting: its value where nobody sets it, what it takes, what it means."""
+    from spantune.config import as_setting
+
+    for one in known:
+        line(f"{one.key} = {as_setting(one.default)}  ({one.takes})\n    {one.meaning}")
 
 
 def report(found: "Report") -> None:
@@ -150,13 +152,13 @@ def bulk(made: "Bulk") -> None:
 
 
 def curve(made: "Curve") -> None:
-    """The mean and spread at each size, then what more labels would give."""
+    """The mean and the standard deviation at each size, then what more labels would give."""
     from spantune.training.history import score_name
 
     found = made.curve
     title = f"{score_name(found.headline)} on {made.held_out} held-out records, percent"
     table = plain_table(title)
-    for head in ("records", "mean", "spread", "trainings"):
+    for head in ("records", "mean", "deviation", "trainings"):
         table.add_column(head, justify="right")
     if found.untuned is not None:
         table.add_row("0", f"{found.untuned:.1f}", "", "")
@@ -178,10 +180,9 @@ def tuned(made: "Tuned") -> None:
     names = list(made.best.settings)
     for head in ("trial", "score", *(name.partition(".")[2].replace("_", " ") for name in names), ""):
         table.add_column(head, justify="right")
-    first = next(one for one in made.trials if one.state == "complete")
     ranked = sorted(made.trials, key=lambda one: (one.state != "complete", -(one.score or 0.0)))
     for one in ranked[:TRIALS_SHOWN]:
-        said = {"complete": "the recipe's" if one is first else "", "pruned": "given up"}.get(one.state, "failed")
+        said = {"complete": "the recipe's" if one.recipe else "", "pruned": "given up"}.get(one.state, "failed")
         score = "" if one.score is None else f"{one.score:.1f}"
         table.add_row(
             str(one.number), score, *(f"{one.settings[name]:.2g}" if name in one.settings else "" for name in names), said
@@ -190,6 +191,8 @@ def tuned(made: "Tuned") -> None:
     if len(ranked) > TRIALS_SHOWN:
         line(f"and {len(ranked) - TRIALS_SHOWN} more")
     note(f"WARNING: {made.warning}")
+    if not made.beats_the_recipe:
+        line("No trial did better than the recipe, which spantune train takes by itself.")
     line(f"Next: spantune train DATA --config {made.file} --out RUN")
 
 
@@ -262,7 +265,7 @@ def _before_and_after(made: "Trained") -> Any:
     if before is not None:
         untuned = "untuned (its head is new and random)" if made.facts.new_head else "before training"
         table.add_row(untuned, *(f"{before[name]:.1f}" for name in after))
-    table.add_row("fine-tuned", *(f"{value:.1f}" for value in after.values()))
+    table.add_row("fine-tuned" if made.facts.share else "this run, not tuned", *(f"{value:.1f}" for value in after.values()))
     apart, touched = made.facts.data.get("scores_without_touched"), made.facts.data.get("touched")
     if apart is not None:
         table.add_row(f"without the {touched} that the training data knows", *(f"{apart[name]:.1f}" for name in after))

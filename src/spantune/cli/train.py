@@ -1,5 +1,6 @@
 """`spantune train`: fine-tune a model on data, and measure it on held-out documents."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -31,13 +32,21 @@ def command(
     list_settings: Annotated[
         bool,
         typer.Option(
-            "--list-settings", is_eager=True, callback=lambda wanted: _list_settings(wanted), help="List what --set takes."
+            "--list-settings",
+            is_eager=True,
+            callback=lambda context, wanted: _noted(context, list_settings=wanted),
+            help="List what --set takes, and leave.",
         ),
     ] = False,
     shape: options.Shape = None,
     columns: options.Columns = None,
     encoding: options.Encoding = None,
-    json: options.AsJson = False,
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json", is_eager=True, callback=lambda context, wanted: _noted(context, json=wanted), help=options.AS_JSON
+        ),
+    ] = False,
 ) -> None:
     """Fine-tune a model, epoch by epoch, and keep the best one.
 
@@ -52,7 +61,7 @@ def command(
 
     On several GPUs or machines: torchrun --nproc-per-node 2 -m spantune train …
     """
-    with Terminal(quiet=json or not processes.is_first()) as watch:
+    with Terminal(quiet=not processes.is_first()) as watch:
         trained = spantune.train_run(
             data,
             out,
@@ -66,9 +75,14 @@ def command(
         show.result(trained.as_dict(), as_json=json, text=lambda: show.trained(trained))
 
 
-def _list_settings(wanted: bool) -> None:
-    if wanted:
-        from spantune.config import known_keys  # the schema takes a third of the time of --help
+def _noted(context: typer.Context, **wanted: bool) -> bool:
+    """List the settings once it is known whether that is wanted, and how: the two options come in any order."""
+    context.meta.update(wanted)
+    if context.meta.get("list_settings") and "json" in context.meta:
+        from spantune.config import known_settings  # the schema takes a third of the time of --help
 
-        show.settings(known_keys())
+        known = known_settings()
+        record = {"settings": [asdict(one) for one in known]}
+        show.result(record, as_json=context.meta["json"], text=lambda: show.settings(known))
         raise typer.Exit
+    return next(iter(wanted.values()))

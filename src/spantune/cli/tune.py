@@ -38,7 +38,7 @@ def command(
     Trials that do badly are given up early. The same command again goes on with the search.
     Needs Optuna: pip install 'spantune[tune]'.
     """
-    with Terminal(quiet=json) as watch:
+    with Terminal() as watch:
         made = spantune.tune_settings(
             data,
             out,

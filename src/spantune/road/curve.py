@@ -113,16 +113,18 @@ def learning_curve(
 
 def _sizes(sizes: Sequence[int], seeds: int, more: int, most: int) -> list[int]:
     """The sizes in order. Raises `ConfigError` for what cannot be drawn, all mistakes at once."""
-    wrong = [str(size) for size in sizes if not FEWEST <= size <= most]
-    mistakes = [f"the sizes {', '.join(wrong)}, of {most} records that are not held out"] if wrong else []
-    mistakes += [f"{seeds} draws"] if seeds < 1 else []
-    mistakes += [f"{more} more labels"] if more < 1 else []
-    mistakes += [f"{most} records that are not held out"] if most < FEWEST else []
-    if mistakes:
+    wrong = ", ".join(str(size) for size in sizes if not FEWEST <= size <= most)
+    checks = (
+        (most < FEWEST, f"{most} records that are not held out", "give more data"),
+        (wrong, f"the sizes {wrong}, of {most} records that are not held out", "leave sizes away: 16, 32, 64, … and all"),
+        (seeds < 1, f"{seeds} draws", "give for example --seeds 3"),
+        (more < 1, f"{more} more labels", "give for example --more 200"),
+    )
+    if mistakes := [(found, remedy) for wrong_so, found, remedy in checks if wrong_so]:
         raise ConfigError(
-            " and ".join(mistakes),
+            " and ".join(found for found, _ in mistakes),
             expected=f"sizes of {FEWEST} to {max(most, FEWEST)} records, one draw of each or more, one more label or more",
-            next_move="choose smaller sizes, or leave them away: 16, 32, 64, … and all",
+            next_move="; ".join(remedy for _, remedy in mistakes),
         )
     return sorted(set(sizes)) or list(doubling(most))
 
@@ -133,7 +135,10 @@ def _point(pool: Sequence[Any], held_out: Sequence[Any], size: int, seed: int, c
     drawn = tuple(random.Random(config.training.seed).sample(list(pool), size))
     began = time.perf_counter()
     loaded = load(pool, config, Silent())
-    outcome = _trained(loaded, drawn, choose(config, profile_of(drawn, loaded, config)).config)
+    chosen = choose(config, profile_of(drawn, loaded, config)).config
+    if config.training.folds is None:
+        chosen = with_settings(chosen, {"training.folds": min(FOLDS, chosen.training.folds or 1)})
+    outcome = _trained(loaded, drawn, chosen)
     seconds = time.perf_counter() - began
     predictor = loaded.task.tuned(outcome.scene.predictor, outcome.measured)
     return Point(size, seed, _score(loaded, predictor, held_out), round(seconds, 1))
@@ -143,9 +148,9 @@ def _trained(loaded: Loaded, drawn: Sequence[Any], config: Config) -> Outcome:
     count, seed = config.training.folds or 1, config.training.seed
     if count > 1:
         try:
-            divided = folds(drawn, min(FOLDS, count), seed=seed)
-        except DataError:  # a draw from one document only
-            divided = folds(drawn, FOLDS, by="random", seed=seed)
+            divided = folds(drawn, count, seed=seed)
+        except DataError:  # a draw from fewer documents
+            divided = folds(drawn, min(count, len(drawn)), by="random", seed=seed)
         return train_folds(loaded, divided, config, Silent())
     try:
         parts = split(drawn, held_out=config.held_out, seed=seed)

@@ -55,9 +55,8 @@ class Mixed:
                 "allows more"
             )
         less = f" instead of {self.wanted:.0%}, to forget less" if self.share < self.wanted else ""
-        return (
-            f"weights of the run: {self.share:.0%} tuned{less}, the rest as before training (held-out scores by share: {told})"
-        )
+        rest = ", the rest as before training" if self.share < 1 else ""
+        return f"weights of the run: {self.share:.0%} tuned{less}{rest} (held-out scores by share: {told})"
 
 
 def best_share(scores: Mapping[float, Scores]) -> Mixed:

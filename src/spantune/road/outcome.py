@@ -95,6 +95,8 @@ def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outco
     )
     if settled.mixed is not None and settled.mixed.share != 1:
         result = replace(result, adapter=None)  # an adapter of part of what the weights are would mislead
+    if settled.mixed is not None and settled.mixed.share == 0:
+        result = replace(result, history=replace(result.history, best_epoch=None))  # no epoch's weights are there
     choices = settled.choices if whole else None
     return Outcome(result, scene, untuned.alone, measured.alone, settled.mixed, settled.general, choices)
 

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spantune.config import as_setting, flattened
 from spantune.errors import RunError
 from spantune.wording import first_line
+
+SHOWN = 4  # settings that differ, one by one
 
 
 def read_started(file: Path, what: str, expected: str, next_move: str) -> dict[str, Any]:
@@ -22,9 +25,25 @@ def read_started(file: Path, what: str, expected: str, next_move: str) -> dict[s
 
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """The names of what is another now, for a sentence; empty where all is the same.
+    """What is another now, for a sentence; of settings, which and how. Empty where all is the same.
 
-    >>> differing({"config": 1, "held_out": 2, "points": []}, {"config": 3, "held_out": 4})
-    'config and held-out'
+    >>> differing({"config": {"training.epochs": 3}, "held_out": 2}, {"config": {"training.epochs": 5}, "held_out": 4})
+    'training.epochs (3, now 5) and held-out'
     """
-    return " and ".join(name for name in now if before.get(name) != now[name]).replace("_", "-")
+    others = [name for name in now if before.get(name) != now[name]]
+    return " and ".join(_settings_differing(before.get(name), now[name]) or name.replace("_", "-") for name in others)
+
+
+def _settings_differing(before: Any, now: Any) -> str:
+    """The dotted keys of settings that differ, with both values; empty for what is no settings."""
+    if not (isinstance(before, Mapping) and isinstance(now, Mapping)):
+        return ""
+    old, new = flattened(before), flattened(now)
+    keys = [key for key in {**new, **old} if key not in old or key not in new or old[key] != new[key]]
+    told = [f"{key} ({_value(old, key)}, now {_value(new, key)})" for key in keys[:SHOWN]]
+    more = [f"{len(keys) - SHOWN} more settings"] if len(keys) > SHOWN else []
+    return ", ".join([*told, *more])
+
+
+def _value(settings: Mapping[str, Any], key: str) -> str:
+    return as_setting(settings[key]) if key in settings else "not known"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 JOURNAL, BEST = "trials.log", "best.yaml"
 STAGE = "searching, seconds"
 FIRST_TRIALS, FIRST_EPOCHS = 4, 1  # never pruned: the first have nothing to be compared with
-STARTED_WITH = "started_with"
+STARTED_WITH, RECIPE = "started_with", "recipe"
 
 Suggest = Callable[["optuna.Trial", Any], Any]
 
@@ -55,12 +55,16 @@ SPACE: Mapping[str, Row] = {
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One trial: its settings, its best held-out score in percent, and how it ended ('complete', 'pruned' or 'fail')."""
+    """One trial: its settings, its best held-out score in percent, and how it ended ('complete', 'pruned' or 'fail').
+
+    `recipe` is whether the settings are those that the recipe takes.
+    """
 
     number: int
     settings: Mapping[str, Any]
     score: float | None
     state: str
+    recipe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,16 @@ class Tuned:
         return max((one for one in self.trials if one.state == "complete"), key=lambda one: (one.score or 0.0, -one.number))
 
     @property
+    def recipe_score(self) -> float | None:
+        """What the recipe's settings score; `None` where training with them came to no end."""
+        return next((one.score for one in self.trials if one.recipe and one.state == "complete"), None)
+
+    @property
+    def beats_the_recipe(self) -> bool:
+        """Whether some trial did better than the recipe's settings."""
+        return self.recipe_score is None or (self.best.score or 0.0) > self.recipe_score
+
+    @property
     def warning(self) -> str:
         """Why the best score must not be quoted."""
         return (
@@ -93,7 +107,8 @@ class Tuned:
             "held_out": self.held_out,
             "settings": dict(self.best.settings),
             "score": self.best.score,
-            "recipe_score": next(one.score for one in self.trials if one.state == "complete"),
+            "recipe_score": self.recipe_score,
+            "beats_the_recipe": self.beats_the_recipe,
             "trials": [
                 {"number": one.number, "settings": dict(one.settings), "score": one.score, "state": one.state}
                 for one in self.trials
@@ -135,7 +150,9 @@ def tune_settings(
     usual = _usual(chosen, loaded, round(profile.windows * len(sides.train)))
     study = _study(optuna, folder, config, sides)
     if not any(trial.state.name == "COMPLETE" for trial in study.trials):
-        study.enqueue_trial({name: usual[name] for name in space})
+        study.enqueue_trial({name: usual[name] for name in space}, user_attrs={RECIPE: True})
+    if (config.training.folds or 1) > 1:
+        watch.note(f"training.folds = {config.training.folds} is for the run that you train: each trial is one training")
     began = time.monotonic()
     seconds = max(1, round(60 * minutes))
 
@@ -268,7 +285,8 @@ def _study(optuna: Any, folder: Path, config: Config, sides: Divided) -> Any:
 def _tried(trial: Any) -> Tried:
     complete = trial.state.name == "COMPLETE"
     score = trial.value if complete else max(trial.intermediate_values.values(), default=None)
-    return Tried(trial.number + 1, dict(trial.params), score, trial.state.name.lower())
+    recipe = bool(trial.user_attrs.get(RECIPE, False))
+    return Tried(trial.number + 1, dict(trial.params), score, trial.state.name.lower(), recipe)
 
 
 def _told(trial: Any) -> str:
@@ -283,9 +301,12 @@ def _in_words(settings: Mapping[str, Any]) -> str:
 
 
 def _as_yaml(tuned: Tuned, config: Config) -> str:
-    """What `spantune train --config` takes to train as the best trial did: what was set, what was found, no folds."""
+    """What `spantune train --config` takes to train as the best trial did: what was set, what was found.
+
+    One training, as each trial was, where folds were left open: how long to train was found with the best epoch kept.
+    """
     tree: dict[str, Any] = config.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    for name, value in {**tuned.best.settings, "training.folds": 1}.items():
+    for name, value in {"training.folds": config.training.folds or 1, **tuned.best.settings}.items():
         section, _, key = name.partition(".")
         tree.setdefault(section, {})[key] = float(f"{value:.3g}") if isinstance(value, float) else value
     score = f"# {tuned.headline} {tuned.best.score:.1f}, {tuned.warning.partition(':')[0]}\n"

@@ -259,7 +259,8 @@ def _trace(card: CardFacts) -> str:
     head = [*(" ".join(column.head.split()) for column in every), "observation"]
     rows = [[*(as_text(column.cell(epoch)) for column in every), as_text(epoch.observation)] for epoch in card.history.epochs]
     best = card.history.best_epoch
-    kept = f"\n\n{as_text(BEST_MARK)} The weights of epoch {best} are the ones in this folder." if best else ""
+    of = "" if card.share == 1 else f", {card.share:.0%} of them and the rest as before training"
+    kept = f"\n\n{as_text(BEST_MARK)} The weights of epoch {best} are the ones in this folder{of}." if best else ""
     curves = f"\n\n![Training curves]({quote(one_line(card.picture))})" if card.picture else ""
     return f"### Training trace\n\n{as_table(head, rows)}{kept}{curves}"
 
@@ -273,9 +274,13 @@ def _use(card: CardFacts) -> str:
         "## How to use it\n\n`RUN` is this folder.",
         f"```shell\n{task.ask}\n```",
         f"```python\n{task.in_python}```" if task.in_python else "",
-        f"With transformers alone:\n\n```python\n{plain}```",
+        f"With transformers alone{_without_agreement(card)}:\n\n```python\n{plain}```",
     ]
     return "\n\n".join(block for block in blocks if block)
+
+
+def _without_agreement(card: CardFacts) -> str:
+    return ", which gives the most likely span, so that some answers differ" if card.spread else ""
 
 
 def _limits(card: CardFacts) -> str:

@@ -100,17 +100,23 @@ def read_facts(folder: Path | str) -> RunFacts:
             next_move="check the name of the run",
         ) from None
     if not there:
-        interrupted = (folder / CHECKPOINTS).is_dir()
+        found, remedy = _instead_of_a_run(folder)
         raise RunError(
-            f"{folder} is {'an interrupted run' if interrupted else 'not a run folder' if folder.is_dir() else 'not there'}",
-            expected=f"the folder of a finished run, with {FACTS} in it",
-            next_move="finish it with spantune train … --resume"
-            if interrupted
-            else "give the --out folder of a spantune train command",
+            f"{folder} is {found}",
+            expected=f"the folder of a finished run, with {FACTS} in it, or the word {EMBEDDED}",
+            next_move=remedy,
         )
     with _damage_told(folder):
         text = file.read_text(encoding="utf-8")
     return RunFacts.from_json(text, str(file))
+
+
+def _instead_of_a_run(path: Path) -> tuple[str, str]:
+    """What is there where a run was looked for, and what to do."""
+    if (path / CHECKPOINTS).is_dir():
+        return "an interrupted run", "finish it with spantune train … --resume"
+    found = "not a run folder" if path.is_dir() else "a file" if path.exists() else "not there"
+    return found, "give the --out folder of a spantune train command, or embedded for the reader that ships"
 
 
 def facts_of_start(name: str) -> RunFacts | None:

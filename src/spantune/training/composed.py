@@ -36,6 +36,8 @@ from spantune.wording import reason_of
 # ones keep an encoder of MiniLM's size below 2 GB. A GPU wants a whole batch at once, up to what 24 GB hold of a base-size one.
 TOKENS_AT_ONCE = {"cpu": 4096, "cuda": 65_536}
 
+MERIT = "merit"  # what the Trainer compares epochs by
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -173,13 +175,14 @@ class ComposedTrainer(AtomicCheckpoints):
         *,
         windows: Windows,
         measure: Callable[[Any], Mapping[str, float]] | None,
+        merit: Callable[[Mapping[str, float]], float] | None = None,
         layer_decay: float = 1.0,
         **arguments: Any,
     ) -> None:
         self.windows: Windows = windows
         self.layer_decay = layer_decay
         self.objective: Objective = objective_of(windows)
-        self.measure = measure
+        self.measure, self.merit = measure, merit
         super().__init__(**arguments)
 
     def compute_loss(
@@ -242,10 +245,15 @@ class ComposedTrainer(AtomicCheckpoints):
         return sum(super(ComposedTrainer, self).floating_point_ops(part) for part in inputs["parts"])
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
-        """Measure held-out data with the callable handed in, and tell the callbacks (best epoch, early stopping, logs)."""
+        """Measure held-out data with the callable handed in, and tell the callbacks (best epoch, early stopping, logs).
+
+        Merit, which decides on the best epoch and when to stop, is no score of the model, and is not logged.
+        """
         measured = self.measure(self.model) if self.measure is not None else {}
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in measured.items()}
         self.log(metrics)
+        if self.merit is not None:
+            metrics[f"{metric_key_prefix}_{MERIT}"] = self.merit(measured)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 

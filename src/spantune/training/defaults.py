@@ -7,6 +7,7 @@ import torch
 
 from spantune.config import TrainingConfig
 from spantune.models.methods import METHOD, METHODS
+from spantune.wording import counted
 
 # Small encoders have flatter losses and fewer layers to upset: they learn at ten times the rate of base-size ones. The rows
 # are the lowest hidden size and the rate; 3e-5 is the usual rate of BERT base (Devlin et al., 2019), 3e-4 gave the 384-wide
@@ -68,7 +69,7 @@ def resolve_training(config: TrainingConfig, hidden_size: int, windows: int) -> 
     if config.epochs is None:
         steps = math.ceil(windows / (config.batch_size * config.gradient_accumulation))
         epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, math.ceil(STEPS_WANTED / max(steps, 1))))
-        choices.append(Choice("training.epochs", epochs, f"an epoch has {steps} optimiser steps"))
+        choices.append(Choice("training.epochs", epochs, f"an epoch has {counted(steps, 'optimiser step')}"))
     if config.precision == "auto":
         name, reason = _precision()
         choices.append(Choice("training.precision", name, reason))

@@ -23,10 +23,10 @@ from spantune.models.memory import kept_memory
 from spantune.models.methods import METHODS, prepare
 from spantune.models.quiet import quiet
 from spantune.training.checkpoints import newest_checkpoint, told
-from spantune.training.composed import ComposedTrainer, WindowNumbers, collator, leaves_weights_out
+from spantune.training.composed import MERIT, ComposedTrainer, WindowNumbers, collator, leaves_weights_out
 from spantune.training.defaults import Choice, resolve_training
 from spantune.training.dropout import fast_dropout
-from spantune.training.history import History
+from spantune.training.history import History, merit
 from spantune.training.needs import Fitting
 from spantune.training.rates import BeforeEpochs, TowardsStart
 from spantune.training.stopping import NotFiniteError, Stopping, answering_signals
@@ -86,10 +86,11 @@ def fine_tune(
     """Fine-tune `model` on `windows` with the Hugging Face Trainer; the model is changed in place.
 
     `evaluate` measures the model on held-out data after each epoch; `headline` names the score among `Held.scores` that
-    decides: the best epoch is restored at the end, and training stops early when it no longer rises. Without `evaluate`, or
-    with `keep` "last", the last epoch stays. `checkpoints` is a folder to save to after each epoch and to resume from; without
-    it nothing stays on disk. `progress` is told (steps done, steps in all), `on_start` what was chosen, `on_epoch` the history
-    so far; `say` is told what could not be expected: checkpoints passed over, a signal, a loss that is no number.
+    decides (of equal ones the lower held-out loss is better): the best epoch is restored at the end, and training stops early
+    when it no longer rises. Without `evaluate`, or with `keep` "last", the last epoch stays. `checkpoints` is a folder to save
+    to after each epoch and to resume from; without it nothing stays on disk. `progress` is told (steps done, steps in all),
+    `on_start` what was chosen, `on_epoch` the history so far; `say` is told what could not be expected: checkpoints passed
+    over, a signal, a loss that is no number.
 
     With `checkpoints`, Ctrl-C and SIGTERM end the training after the step that runs, once that is saved.
 
@@ -119,7 +120,9 @@ def fine_tune(
         stopping, fitting = Stopping(say), Fitting(say)
         patience = _early_stopping(config, choosing)
         trace = TraceCallback(headline, len(chosen), progress, on_epoch, config.save_steps)
-        arguments = _arguments(config, folder, len(chosen), bool(evaluate), headline if choosing else None, bool(checkpoints))
+        arguments = _arguments(
+            config, folder, len(chosen), measured=bool(evaluate), choosing=choosing, keep_optimiser=bool(checkpoints)
+        )
         if found is not None and (stopped_after := _stopped_after(found, config.early_stopping)):
             arguments.num_train_epochs = stopped_after
         collate = collator(chosen, input_names(model))
@@ -134,6 +137,7 @@ def fine_tune(
                 eval_dataset=WindowNumbers(0) if evaluate else None,  # the Trainer asks for one; `evaluate` has its own
                 windows=chosen,
                 measure=_measure(evaluate),
+                merit=(lambda measured: merit(measured[headline], measured.get("loss"))) if choosing else None,
                 layer_decay=config.layer_decay,
                 callbacks=[trace, stopping, fitting, BeforeEpochs(prepared.at_epoch), *pulls, *patience],
             )
@@ -213,9 +217,9 @@ def _training_windows(windows: Windows, config: TrainingConfig) -> tuple[Windows
 
 
 def _arguments(
-    config: TrainingConfig, folder: Path, windows: int, measured: bool, decides: str | None, keep_optimiser: bool
+    config: TrainingConfig, folder: Path, windows: int, *, measured: bool, choosing: bool, keep_optimiser: bool
 ) -> TrainingArguments:
-    """`decides` is the score whose best epoch is restored; `None` where the last one stays."""
+    """With `choosing` the best epoch is restored; without, the last one stays."""
     assert config.epochs is not None and config.learning_rate is not None  # resolve_training filled them in
     assert config.batch_size is not None
     steps = math.ceil(math.ceil(windows / config.batch_size) / config.gradient_accumulation) * config.epochs
@@ -232,13 +236,13 @@ def _arguments(
         seed=config.seed,
         use_cpu=not torch.cuda.is_available(),
         eval_strategy="epoch" if measured else "no",
-        save_strategy="epoch" if decides or keep_optimiser else "no",
+        save_strategy="epoch" if choosing or keep_optimiser else "no",
         save_total_limit=2,
         save_only_model=not keep_optimiser,
-        load_best_model_at_end=bool(decides),
+        load_best_model_at_end=choosing,
         restore_callback_states_from_checkpoint=True,  # the patience that early stopping has left
-        metric_for_best_model=f"eval_{decides}" if decides else None,
-        greater_is_better=True if decides else None,
+        metric_for_best_model=f"eval_{MERIT}" if choosing else None,
+        greater_is_better=True if choosing else None,
         logging_strategy="epoch",
         logging_nan_inf_filter=False,
         report_to=list(config.report_to) or "none",

@@ -30,6 +30,23 @@ def score_name(key: str) -> str:
     return SCORE_NAMES.get(key, key.replace("_", " "))
 
 
+LOSS_WEIGHS = 1e-9  # points of a score for each nat: of two scores that are not equal it never turns the order
+HIGHEST_LOSS = 1e3  # nats that count
+
+
+def merit(score: float, held_out_loss: float | None) -> float:
+    """What epochs are compared by: the score, in percent; of equal ones the lower loss on the same records is better.
+
+    Few held-out records give few different scores, and of the first epochs of a slow start many are equal.
+
+    >>> merit(60.0, 1.5) > merit(60.0, 1.7) > merit(59.999, 0.5)
+    True
+    """
+    known = held_out_loss is not None and math.isfinite(held_out_loss)
+    loss = min(held_out_loss, HIGHEST_LOSS) if held_out_loss is not None and known else HIGHEST_LOSS
+    return score - LOSS_WEIGHS * loss
+
+
 @dataclass(frozen=True, slots=True)
 class Epoch:
     """One pass over the training windows, and what the held-out data said after it.
@@ -91,7 +108,8 @@ class History:
     """The training trace: its epochs in order, the score that decides, and the epoch whose weights were kept.
 
     `headline` is the key of the deciding score (`f1` or `macro_f1`). `best_epoch` counts from 1; `None` means that
-    the last one's were, because no held-out score could choose, or none was to.
+    the last one's were, because no held-out score could choose, or none was to; or none's, where nothing of the training was
+    kept.
     """
 
     epochs: tuple[Epoch, ...] = ()
@@ -109,19 +127,22 @@ class History:
         return next((epoch for epoch in self.epochs if epoch.epoch == self.best_epoch), None)
 
     def with_epoch(self, epoch: Epoch) -> "History":
-        """A history that is one epoch longer; its `best_epoch` is the earliest with the highest finite headline score.
+        """A history that is one epoch longer; its `best_epoch` is the one with the highest finite headline score.
 
-        Earliest, because of two equal epochs the one trained less has had less time to overfit.
+        Of equal ones it is that with the lower held-out loss, then the earliest, which had less time to overfit.
 
         >>> first = Epoch(1, 2.5, 1.7, {"f1": 60.5}, 44.0, 3e-4, 9.5, 40.0)
         >>> second = Epoch(2, 1.5, 1.8, {"f1": 60.0}, 43.0, 1e-4, 9.5, 40.0)
+        >>> third = Epoch(3, 1.0, 1.6, {"f1": 60.5}, 44.0, 1e-4, 9.5, 40.0)
         >>> History().with_epoch(first).with_epoch(second).best_epoch
         1
+        >>> History().with_epoch(first).with_epoch(third).best_epoch
+        3
         """
         epochs = (*self.epochs, epoch)
-        scores = {each.epoch: each.scores.get(self.headline, math.nan) for each in epochs}
-        usable = [number for number, score in scores.items() if math.isfinite(score)]
-        return replace(self, epochs=epochs, best_epoch=max(usable, key=lambda number: scores[number], default=None))
+        merits = {one.epoch: merit(one.scores.get(self.headline, math.nan), one.held_out_loss) for one in epochs}
+        usable = [number for number, value in merits.items() if math.isfinite(value)]
+        return replace(self, epochs=epochs, best_epoch=max(usable, key=lambda number: merits[number], default=None))
 
     def as_dict(self) -> dict[str, Any]:
         """The history as JSON can carry it, finite numbers only.

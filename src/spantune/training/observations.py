@@ -25,7 +25,7 @@ def observe(history_so_far: Sequence[Epoch], headline: str) -> str:
     >>> [observe(epochs[:count], "f1") for count in (1, 2)]
     ['first epoch', 'still improving']
     >>> observe(epochs[:3], "f1")
-    'held-out F1 fell once: watch the next epoch'
+    'held-out F1 fell once, which may be chance'
     >>> observe(epochs, "f1")
     'held-out F1 fell twice: overfitting'
     """
@@ -184,9 +184,9 @@ def _overfitting(seen: _Seen) -> str | None:
 
 
 def _fell_once(seen: _Seen) -> str | None:
-    """The first clear step back: it may be noise, so the next epoch decides."""
+    """The first clear step back."""
     if seen.falls_running == 1 and -seen.change > seen.flat:
-        return f"{seen.measure} {seen.worse_word} once: watch the next epoch"
+        return f"{seen.measure} {seen.worse_word} once, which may be chance"
     return None
 
 

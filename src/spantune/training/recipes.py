@@ -12,6 +12,7 @@ from types import MappingProxyType
 from spantune.config import Config, with_settings
 from spantune.models.methods import METHOD, METHODS
 from spantune.training.defaults import BATCH_SIZE, Choice, usual_rate
+from spantune.wording import counted
 
 LARGE = 200_000_000  # parameters from which training all of them takes more memory than a laptop has
 
@@ -102,12 +103,12 @@ def auto(config: Config, profile: Profile) -> Iterator[Choice]:
     batch = config.training.batch_size
     if batch is None:
         batch = SMALL_BATCH if windows < FEW_STEPS * BATCH_SIZE else BATCH_SIZE
-        yield Choice("training.batch_size", batch, f"{windows:,.0f} windows to train on")
+        yield Choice("training.batch_size", batch, f"{counted(round(windows), 'window')} to train on")
     epochs = config.training.epochs
     if epochs is None:
         steps = math.ceil(windows / (batch * config.training.gradient_accumulation))
         epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, math.ceil(STEPS / max(steps, 1))))
-        yield Choice("training.epochs", epochs, f"an epoch has {steps} optimiser steps")
+        yield Choice("training.epochs", epochs, f"an epoch has {counted(steps, 'optimiser step')}")
     folds = _folds(profile, windows * epochs) if METHODS[method].merges else 1
     if folds > 1:
         reason = f"{profile.questions} questions are too few to train without a fifth of them"
