@@ -42,7 +42,9 @@ class WindowsConfig(_Section):
     """How a long context is cut into overlapping windows. Lengths are in tokens."""
 
     length: int = Field(default=384, ge=16, le=32_768, description="tokens in a window, question and special tokens included")
-    stride: int = Field(default=128, ge=0, description="context tokens that neighbouring windows share")
+    stride: int = Field(
+        default=128, ge=0, description="context tokens that neighbouring windows share, half of windows.length at most"
+    )
     answer_length: int | None = Field(
         default=None, ge=1, description="longest answer given, in tokens; null learns it from the data"
     )
@@ -124,7 +126,9 @@ class TrainingConfig(_Section):
     weight_decay: float = Field(default=0.01, ge=0, description="AdamW weight decay")
     max_grad_norm: float = Field(default=1.0, gt=0, description="gradient clipping norm")
     early_stopping: int = Field(
-        default=2, ge=0, description="epochs without a better held-out score before training stops; 0 never stops early"
+        default=2,
+        ge=0,
+        description="epochs without a better held-out score, or an equal one with a lower loss, before it stops; 0 goes on",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="auto takes bf16 where the processor has it")
     spread: float | None = Field(
@@ -264,7 +268,7 @@ def known_settings() -> tuple[Setting, ...]:
 
     >>> length = next(one for one in known_settings() if one.key == "windows.length")
     >>> length.default, length.takes, length.meaning
-    (384, '16 to 32,768', 'tokens in a window, question and special tokens included')
+    (384, 'whole, 16 to 32,768', 'tokens in a window, question and special tokens included')
     """
     found = []
     for name, field in Config.model_fields.items():
@@ -277,11 +281,7 @@ def known_settings() -> tuple[Setting, ...]:
 
 
 def known_keys() -> dict[str, str]:
-    """Every dotted key of the schema and what it means.
-
-    >>> known_keys()["windows.length"]
-    'tokens in a window, question and special tokens included'
-    """
+    """Every dotted key of the schema and what it means."""
     return {one.key: one.meaning for one in known_settings()}
 
 
@@ -292,7 +292,8 @@ def _setting(key: str, field: FieldInfo) -> Setting:
     words += ["true", "false"] if bool in kinds else []
     words += ["names"] if get_origin(field.annotation) is tuple else ["a text"] if str in kinds else []
     if int in kinds or float in kinds:
-        words.append(_range({name: getattr(one, name) for one in field.metadata for name in BOUNDS if hasattr(one, name)}))
+        bounds = _range({name: getattr(one, name) for one in field.metadata for name in BOUNDS if hasattr(one, name)})
+        words.append(bounds if float in kinds else f"whole, {bounds}")
     if type(None) in kinds:
         words.append("null")
     return Setting(key, field.default, ", ".join(words), str(field.description))

@@ -92,15 +92,26 @@ def test_the_version_and_the_settings_are_told(spantune):
     assert code == 0
     for key in ("training.epochs", "training.learning_rate", "training.save_steps", "windows.length", "windows.stride"):
         assert re.search(rf"^{re.escape(key)} = \S", out, re.MULTILINE)
-    assert "training.folds = null  (1 to 20, null)" in out
+    assert "training.folds = null  (whole, 1 to 20, null)" in out
     assert "training.precision = auto  (auto, fp32, bf16)" in out
 
 
 @pytest.mark.parametrize("words", [["--list-settings", "--json"], ["--json", "--list-settings"]], ids=" ".join)
 def test_the_settings_are_told_to_machines_too(spantune, words):
-    settings = as_json(spantune("train", *words))["settings"]
-    assert [one["key"] for one in settings] == list(known_keys())
-    assert {"key": "held_out", "default": 0.2, "takes": "above 0, below 1", "meaning": known_keys()["held_out"]} in settings
+    schema = as_json(spantune("train", *words))
+    assert schema["properties"]["held_out"] == {
+        "default": 0.2,
+        "description": known_keys()["held_out"],
+        "exclusiveMinimum": 0,
+        "exclusiveMaximum": 1,
+        "title": "Held Out",
+        "type": "number",
+    }
+    assert schema["$defs"]["TrainingConfig"]["properties"]["folds"]["anyOf"][0] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 20,
+    }
 
 
 @pytest.mark.parametrize(

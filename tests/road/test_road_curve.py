@@ -1,6 +1,7 @@
 """A learning curve from files: every point is measured once, and an interrupted curve goes on."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from conftest import WINDOWS, made_examples, made_texts, quick, quick_config
@@ -88,6 +89,21 @@ def test_previously_more_folds_than_two_were_asked_for_in_vain(data, config, tmp
     learning_curve(data, tmp_path / "own", with_settings(config, {"training.folds": 3}), sizes=[16], seeds=1)
     learning_curve(data, tmp_path / "open", with_settings(config, {"training.folds": None}), sizes=[16], seeds=1)
     assert counts == [3, 2]
+
+
+def test_a_draw_of_fewer_documents_than_folds_keeps_them_whole(config, tmp_path, monkeypatch):
+    parted = []
+
+    def trained(loaded, parts, *others):
+        parted.extend({one.document for one in part.train} & {one.document for one in part.held_out} for part in parts)
+        return train_folds(loaded, parts, *others)
+
+    rows = [replace(row, document=f"d{number % 4}") for number, row in enumerate(made_examples(24))]
+    write_examples(rows, tmp_path / "data.json")
+    monkeypatch.setattr("spantune.road.curve.train_folds", trained)
+    four = with_settings(config, {"training.folds": 4})
+    learning_curve([tmp_path / "data.json"], tmp_path / "curve", four, sizes=[16], seeds=1)
+    assert parted == [set()] * 3  # of four documents one is held out
 
 
 def test_a_new_head_and_texts_have_a_curve_without_a_start(tiny_model_folder, tmp_path):

@@ -143,6 +143,8 @@ def test_previously_a_run_without_any_tuned_weight_told_which_epochs_were_kept(r
     assert "this run, not tuned" in told
     assert "fine-tuned" not in told and "weights that were kept" not in told
     assert "The weights of epoch" not in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert (made.facts.judged["trained_on"], made.facts.judged["gain"]) == (None, None)  # of what is not in the run
+    assert {remark["rule"] for remark in made.facts.judged["verdict"]["remarks"]} <= {"grade", "too few", "wording"}
 
 
 def test_no_mixture_is_made_where_it_is_not_wanted_or_the_head_is_new(reader_run, tiny_model_folder, data_folder, tmp_path):

@@ -1,6 +1,7 @@
 """A search for settings: the recipe's first, others around it, resumed, and written down for `spantune train`."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -12,7 +13,7 @@ from spantune.cli import show
 from spantune.cli.main import app
 from spantune.config import Config, KeepConfig, ModelConfig, TrainingConfig, load_config, with_settings
 from spantune.data import write_examples
-from spantune.errors import ConfigError, RunError
+from spantune.errors import ConfigError, RunError, TrainingError
 from spantune.road import train_run, tune_settings
 from spantune.road.tuning import SPACE, Tried, Tuned
 
@@ -112,7 +113,34 @@ def test_whether_some_trial_beats_the_recipe_is_said(tmp_path, capsys):
     show.tuned(search(50.0, 51.0))
     assert "No trial" not in capsys.readouterr().out
     lost = Tuned(tmp_path / "best.yaml", "f1", 20, (Tried(1, {}, None, "pruned", True), Tried(2, {}, 40.0, "complete", False)))
-    assert (lost.recipe_score, lost.beats_the_recipe) == (None, True)
+    assert (lost.recipe_score, lost.beats_the_recipe) == (None, None)
+    show.tuned(lost)
+    assert "--config" in capsys.readouterr().out
+
+
+def test_the_recipes_row_is_shown_however_many_are_better(tmp_path, capsys):
+    trials = tuple(Tried(number, {}, 40.0 + number, "complete", number == 1) for number in range(1, 15))
+    show.tuned(Tuned(tmp_path / "best.yaml", "f1", 20, trials))
+    told = capsys.readouterr().out
+    assert re.search(r"^ +1 +41\.0 +the recipe's$", told, re.MULTILINE)
+    assert "and 3 more" in told
+
+
+def test_previously_a_search_without_any_finished_trial_fell_over(data, config, tmp_path, monkeypatch):
+    def diverges(*_, **__):
+        raise TrainingError("the loss is nan at step 1 of 8", expected="a number", next_move="lower training.learning_rate")
+
+    monkeypatch.setattr("spantune.road.tuning.Scene.fit", diverges)
+    with pytest.raises(TrainingError, match=r"none of 2 trials came to its end"):
+        tune_settings(data, tmp_path / "search", config, trials=2)
+    assert not (tmp_path / "search" / "best.yaml").exists()
+
+
+def test_previously_folds_that_training_refuses_were_searched_for(data, config, tiny_model_folder, tmp_path):
+    new_head = with_settings(config, {"training.folds": 3, "model.name": str(tiny_model_folder)})
+    with pytest.raises(ConfigError, match="a new head"):
+        tune_settings(data, tmp_path / "search", new_head, trials=1)
+    assert not (tmp_path / "search").exists()
 
 
 def test_what_is_set_to_its_default_is_set(data, config, tmp_path):

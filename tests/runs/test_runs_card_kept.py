@@ -65,6 +65,22 @@ CARDS = {
         share=0.5,
         mixed=True,
     ),
+    "answers-of-nothing-kept": CardFacts(
+        "kept", "answer", "embedded", 16, 16, ["a"], 1, scores={"f1": 50.0}, folds=4, share=0.0, mixed=True
+    ),
+    "answers-part-of-the-way": CardFacts(
+        "part",
+        "answer",
+        "embedded",
+        80,
+        20,
+        ["a"],
+        1,
+        scores={"f1": 50.0},
+        share=0.5,
+        mixed=True,
+        history=History(EPOCHS, best_epoch=2),
+    ),
     "answers-that-agree": CardFacts(
         "agreed", "answer", "org/model", 80, 20, ["a"], 1, scores={"f1": 50.0}, spread=0.75, spread_chosen=True
     ),

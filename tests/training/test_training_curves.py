@@ -74,7 +74,7 @@ def test_each_observation_stands_in_the_table_or_on_a_line_of_its_own(width):
 def test_the_best_epoch_is_marked_and_the_end_explained():
     text = shown(ANSWER, 80)
     assert [line.split()[:2] for line in text.splitlines() if "1.212" in line] == [["3", "*"]]
-    assert "* best held-out F1: the weights that were kept" in text
+    assert "* best held-out F1: the epoch that was kept" in text
     assert "stopped early" in text
 
 

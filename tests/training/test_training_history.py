@@ -105,6 +105,12 @@ def test_the_best_epoch_is_the_earliest_of_the_highest_and_skips_what_is_not_fin
     assert history.best is history.epochs[2]
 
 
+def test_the_best_epoch_that_is_spoken_of_is_the_one_that_is_marked():
+    history = trained((2, 1.7, 60.0), (1.5, 1.5, 60.0), (1.2, 1.4, 58.0), (1, 1.4, 58.8))
+    assert history.best_epoch == 2
+    assert observe(history.epochs, "f1") == "no better than the best epoch 2"
+
+
 def test_of_equal_epochs_the_one_with_the_lower_held_out_loss_is_best():
     assert trained((2, 2, 70.0), (1, 1.5, 71.0), (0.9, 1.2, 71.0), (0.8, 1.3, 71.0)).best_epoch == 3
     assert trained((2, 2, 71.0), (1, NAN, 71.0), (0.9, 1, 70.999)).best_epoch == 1

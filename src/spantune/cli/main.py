@@ -97,7 +97,7 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):  # an answer in letters that the terminal lacks is shown, not a crash
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(standalone_mode=True)
+        app(standalone_mode=True, prog_name=package.__name__)
     except StoppedError as stopped:  # which all processes of a training hear of
         if processes.is_first():
             typer.echo(f"{stopped.found}; {stopped.next_move}", err=True)

@@ -181,19 +181,21 @@ def tuned(made: "Tuned") -> None:
     for head in ("trial", "score", *(name.partition(".")[2].replace("_", " ") for name in names), ""):
         table.add_column(head, justify="right")
     ranked = sorted(made.trials, key=lambda one: (one.state != "complete", -(one.score or 0.0)))
-    for one in ranked[:TRIALS_SHOWN]:
+    shown = [*ranked[:TRIALS_SHOWN], *(one for one in ranked[TRIALS_SHOWN:] if one.recipe)]
+    for one in shown:
         said = {"complete": "the recipe's" if one.recipe else "", "pruned": "given up"}.get(one.state, "failed")
         score = "" if one.score is None else f"{one.score:.1f}"
         table.add_row(
             str(one.number), score, *(f"{one.settings[name]:.2g}" if name in one.settings else "" for name in names), said
         )
     console_for().print(table)
-    if len(ranked) > TRIALS_SHOWN:
-        line(f"and {len(ranked) - TRIALS_SHOWN} more")
+    if len(ranked) > len(shown):
+        line(f"and {len(ranked) - len(shown)} more")
     note(f"WARNING: {made.warning}")
-    if not made.beats_the_recipe:
-        line("No trial did better than the recipe, which spantune train takes by itself.")
-    line(f"Next: spantune train DATA --config {made.file} --out RUN")
+    if made.beats_the_recipe is False:
+        line("No trial did better than the recipe's. Next: spantune train DATA --out RUN, with the options of this search")
+    else:
+        line(f"Next: spantune train DATA --config {made.file} --out RUN")
 
 
 def verdict(found: Mapping[str, Any]) -> None:
@@ -256,7 +258,7 @@ def _before_and_after(made: "Trained") -> Any:
     before, after = made.facts.untuned_scores, made.facts.scores
     folds = made.facts.config.training.folds or 1
     title = f"{len(made.held_out)} held-out records, percent"
-    if folds > 1:
+    if folds > 1 and made.facts.share:
         title = f"{len(made.held_out)} records, each scored by one of {folds} models that did not see it, percent"
     table = plain_table(title)
     table.add_column("")

@@ -27,7 +27,7 @@ class Terminal:
     """A `Watch` for people: progress bars with rate and time left, and a line an epoch, on standard error.
 
     In a log, where no bar can move, a long stage says once a minute how far it is. `quiet` leaves out everything but bars
-    and warnings, for `--json`.
+    and warnings.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:

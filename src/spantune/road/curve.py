@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spantune.config import Config, with_settings
-from spantune.data import ReadAs, fingerprint, folds, split, write_text
+from spantune.data import ReadAs, count_groups, fingerprint, folds, split, write_text
 from spantune.errors import ConfigError, DataError, RunError
 from spantune.evaluation import LearningCurve, Point, doubling
 from spantune.models import has_new_head
@@ -74,9 +74,10 @@ def learning_curve(
 ) -> Curve:
     """Train on 16, 32, 64, … records and on all of them, `seeds` times each with other draws; measure on one held-out side.
 
-    Every training goes by the recipe, as `train_run` does, but with two folds where that takes more, and without looking at
-    general ability: what `keep.forget` would take back is not taken back here. `out` is a folder for the
-    points, as JSON, and their picture; points that it holds of the same data and settings are not measured again.
+    Every training goes by the recipe, as `train_run` does, but with two folds where that takes more (as many as are set, if a
+    draw has the documents), and without looking at general ability: what `keep.forget` would take back is not taken back
+    here. `out` is a folder for the points, as JSON, and their picture; points that it holds of the same data and settings are
+    not measured again.
 
     Raises the errors of `train_run`, `ConfigError` for sizes or seeds that cannot be, `RunError` for points of other data.
     """
@@ -147,9 +148,10 @@ def _point(pool: Sequence[Any], held_out: Sequence[Any], size: int, seed: int, c
 def _trained(loaded: Loaded, drawn: Sequence[Any], config: Config) -> Outcome:
     count, seed = config.training.folds or 1, config.training.seed
     if count > 1:
-        try:
-            divided = folds(drawn, count, seed=seed)
-        except DataError:  # a draw from fewer documents
+        documents = count_groups(drawn)
+        if documents > 1:
+            divided = folds(drawn, min(count, documents), seed=seed)
+        else:
             divided = folds(drawn, min(count, len(drawn)), by="random", seed=seed)
         return train_folds(loaded, divided, config, Silent())
     try:

@@ -36,7 +36,7 @@ def save_curve(curve: LearningCurve, more: int, path: Path) -> Path:
         fmt="o",
         color=colour,
         capsize=3,
-        label="trained: mean and spread",
+        label="trained: mean and standard deviation",
     )
     if curve.is_known:
         line = np.geomspace(sizes[0], sizes[-1] + more, SMOOTH)

@@ -43,12 +43,12 @@ def judged_training(outcome: Outcome, train: Sequence[Any], leaks: LeakReport | 
         groups_of(records).names,
     )
     touched = 0 if leaks is None else leaks.touched_count
-    trained_on = _learned(outcome, train, watch)
+    trained_on = _learned(outcome, train, watch) if outcome.share else None  # a start that is kept learned nothing of it
     known = Known(
         confidence=fitted.cross_fitted,
         scores=scores,
         unreachable=frozenset(outcome.scene.held_windows.lost.examples),
-        untuned=None if has_new_head(outcome.scene.model) else outcome.untuned.predictions,
+        untuned=None if has_new_head(outcome.scene.model) or _is_the_start(outcome) else outcome.untuned.predictions,
         trained_on=trained_on,
         touched=touched,
         without_touched=f1_without(leaks, records, answers, Scoring())
@@ -60,7 +60,12 @@ def judged_training(outcome: Outcome, train: Sequence[Any], leaks: LeakReport | 
     whole = judge(records, answers, known=known).as_dict()
     names = ("verdict", "intervals", "grouped_by", "groups", "untuned", "gain", "mistakes", "calibration")
     kept = {name: whole[name] for name in names}
-    return JudgedTraining(fitted.calibration, {**kept, "trained_on": asdict(trained_on)})
+    return JudgedTraining(fitted.calibration, {**kept, "trained_on": None if trained_on is None else asdict(trained_on)})
+
+
+def _is_the_start(outcome: Outcome) -> bool:
+    """Whether nothing of the training was kept: a gain over the model before would be one over itself."""
+    return outcome.share == 0 and outcome.measured.spread == outcome.untuned.spread
 
 
 def _learned(outcome: Outcome, train: Sequence[Any], watch: Watch) -> Mean:

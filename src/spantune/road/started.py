@@ -11,7 +11,7 @@ from typing import Any
 
 from spantune.config import as_setting, flattened
 from spantune.errors import RunError
-from spantune.wording import first_line
+from spantune.wording import counted, first_line
 
 SHOWN = 4  # settings that differ, one by one
 
@@ -24,14 +24,23 @@ def read_started(file: Path, what: str, expected: str, next_move: str) -> dict[s
         raise RunError(f"{file} cannot be read{what}: {first_line(error)}", expected=expected, next_move=next_move) from None
 
 
+def unlike(one: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The names of what differs between two that work at once, for a sentence; empty where all is the same.
+
+    >>> unlike({"config": {"training.epochs": 3}, "held_out": 2}, {"config": {"training.epochs": 5}, "held_out": 4})
+    'config and held-out'
+    """
+    return " and ".join(name.replace("_", "-") for name in now if one.get(name) != now[name])
+
+
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What is another now, for a sentence; of settings, which and how. Empty where all is the same.
 
     >>> differing({"config": {"training.epochs": 3}, "held_out": 2}, {"config": {"training.epochs": 5}, "held_out": 4})
     'training.epochs (3, now 5) and held-out'
     """
-    others = [name for name in now if before.get(name) != now[name]]
-    return " and ".join(_settings_differing(before.get(name), now[name]) or name.replace("_", "-") for name in others)
+    names = [name for name in now if before.get(name) != now[name]]
+    return " and ".join(_settings_differing(before.get(name), now[name]) or name.replace("_", "-") for name in names)
 
 
 def _settings_differing(before: Any, now: Any) -> str:
@@ -41,7 +50,7 @@ def _settings_differing(before: Any, now: Any) -> str:
     old, new = flattened(before), flattened(now)
     keys = [key for key in {**new, **old} if key not in old or key not in new or old[key] != new[key]]
     told = [f"{key} ({_value(old, key)}, now {_value(new, key)})" for key in keys[:SHOWN]]
-    more = [f"{len(keys) - SHOWN} more settings"] if len(keys) > SHOWN else []
+    more = [counted(len(keys) - SHOWN, "more setting")] if len(keys) > SHOWN else []
     return ", ".join([*told, *more])
 
 

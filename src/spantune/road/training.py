@@ -22,7 +22,7 @@ from spantune.road.outcome import Outcome, train_folds, train_once
 from spantune.road.profile import profile_of
 from spantune.road.scene import Loaded, Scene, load, tell_choices
 from spantune.road.sides import Divided, Given, divide, labels_of, read_given
-from spantune.road.started import differing, read_started
+from spantune.road.started import differing, read_started, unlike
 from spantune.road.watch import Silent, Watch
 from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, locked, read_facts, save_run
 from spantune.runs.reading import FACTS, facts_of_start, is_run
@@ -239,7 +239,7 @@ def _same_as_before(
         "train": fingerprint_in_order(train),
         "held_out": fingerprint_in_order(held_out),
     }
-    if others := " and ".join(sorted({differing(one, now) for one in together.gathered(now)} - {""})):
+    if others := " and ".join(sorted({unlike(one, now) for one in together.gathered(now)} - {""})):
         raise RunError(
             f"{others} differ between the processes of this training",
             expected="the same data and settings for each, on every machine",

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,12 @@ from spantune.errors import ConfigError, RunError, TrainingError
 from spantune.models import has_new_head, hidden_size
 from spantune.road.profile import profile_of
 from spantune.road.scene import Loaded, Scene, load
-from spantune.road.sides import Divided, divide, read_given
+from spantune.road.sides import Divided, check_folds, divide, read_given
 from spantune.road.started import differing
 from spantune.road.watch import Hushed, Silent, Watch
 from spantune.runs.folder import written
 from spantune.training import choose, resolve_training
+from spantune.wording import counted
 
 if TYPE_CHECKING:
     import optuna
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 JOURNAL, BEST = "trials.log", "best.yaml"
 STAGE = "searching, seconds"
-FIRST_TRIALS, FIRST_EPOCHS = 4, 1  # never pruned: the first have nothing to be compared with
+FIRST_TRIALS, FIRST_EPOCHS = 4, 2  # never pruned: the first trials have nothing to be compared with, nor has the first epoch
 STARTED_WITH, RECIPE = "started_with", "recipe"
 
 Suggest = Callable[["optuna.Trial", Any], Any]
@@ -77,6 +78,11 @@ class Tuned:
     trials: tuple[Tried, ...]
 
     @property
+    def is_known(self) -> bool:
+        """Whether some trial came to its end, so that one of them is best."""
+        return any(one.state == "complete" for one in self.trials)
+
+    @property
     def best(self) -> Tried:
         """The complete trial with the highest score; of equal ones the earliest."""
         return max((one for one in self.trials if one.state == "complete"), key=lambda one: (one.score or 0.0, -one.number))
@@ -87,9 +93,9 @@ class Tuned:
         return next((one.score for one in self.trials if one.recipe and one.state == "complete"), None)
 
     @property
-    def beats_the_recipe(self) -> bool:
-        """Whether some trial did better than the recipe's settings."""
-        return self.recipe_score is None or (self.best.score or 0.0) > self.recipe_score
+    def beats_the_recipe(self) -> bool | None:
+        """Whether some trial did better than the recipe's settings; `None` where it is not known what these score."""
+        return None if self.recipe_score is None else (self.best.score or 0.0) > self.recipe_score
 
     @property
     def warning(self) -> str:
@@ -109,10 +115,7 @@ class Tuned:
             "score": self.best.score,
             "recipe_score": self.recipe_score,
             "beats_the_recipe": self.beats_the_recipe,
-            "trials": [
-                {"number": one.number, "settings": dict(one.settings), "score": one.score, "state": one.state}
-                for one in self.trials
-            ],
+            "trials": [{**asdict(one), "settings": dict(one.settings)} for one in self.trials],
             "warning": self.warning,
         }
 
@@ -143,6 +146,9 @@ def tune_settings(
     optuna = _optuna()
     given = read_given(data, eval_data, config, read_as, watch)
     loaded = load(given.labelled, config, watch)
+    if (config.training.folds or 1) > 1:
+        check_folds(loaded, config, held_out_given=bool(given.held_out))
+        watch.note(f"training.folds = {config.training.folds} is for the run that you train: each trial is one training")
     profile = profile_of(given.labelled, loaded, config, held_out_given=True)
     chosen = with_settings(choose(config, profile).config, {"training.folds": 1})  # one training is compared with another
     sides = divide(given, loaded, chosen, watch)
@@ -151,8 +157,6 @@ def tune_settings(
     study = _study(optuna, folder, config, sides)
     if not any(trial.state.name == "COMPLETE" for trial in study.trials):
         study.enqueue_trial({name: usual[name] for name in space}, user_attrs={RECIPE: True})
-    if (config.training.folds or 1) > 1:
-        watch.note(f"training.folds = {config.training.folds} is for the run that you train: each trial is one training")
     began = time.monotonic()
     seconds = max(1, round(60 * minutes))
 
@@ -171,7 +175,7 @@ def tune_settings(
 
     def so_far() -> Tuned:
         tuned = Tuned(folder / BEST, loaded.task.headline, len(sides.held_out), tuple(map(_tried, study.trials)))
-        if any(one.state == "complete" for one in tuned.trials):
+        if tuned.is_known:
             with written(folder):
                 write_text(folder / BEST, _as_yaml(tuned, config))
         return tuned
@@ -182,7 +186,14 @@ def tune_settings(
 
     study.optimize(objective, n_trials=trials, timeout=60 * minutes, callbacks=[ended])
     watch.progress(STAGE, seconds, seconds)
-    return so_far()
+    tuned = so_far()
+    if not tuned.is_known:
+        raise TrainingError(
+            f"none of {counted(len(tuned.trials), 'trial')} came to its end",
+            expected="settings that can be trained with: " + _in_words(tuned.trials[-1].settings) + " cannot",
+            next_move="leave settings of your own out of the search, a high rate first",
+        )
+    return tuned
 
 
 class _Pruning(Hushed):
@@ -292,7 +303,7 @@ def _tried(trial: Any) -> Tried:
 def _told(trial: Any) -> str:
     one = _tried(trial)
     score = "no score" if one.score is None else f"{one.score:.1f}"
-    given_up = "" if one.state == "complete" else f", given up after {len(trial.intermediate_values)} epochs"
+    given_up = "" if one.state == "complete" else f", given up after {counted(len(trial.intermediate_values), 'epoch')}"
     return f"trial {one.number}: {score}{given_up} ({_in_words(one.settings)})"
 
 

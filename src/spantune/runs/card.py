@@ -203,11 +203,10 @@ def _what(card: CardFacts) -> str:
     base = folder if card.base_is_folder else _hub_id(card) or card.base_model
     if card.base_model == EMBEDDED and not card.base_is_folder and card.task == "answer":
         base = f"spantune's embedded reader, under CC BY-SA 4.0, on {base}"
-    return (
-        f"# {as_text(card.name) or 'unnamed'}\n\n"
-        f"{task.title}: this model {task.what}. It is {as_text(base)}, fine-tuned with spantune on "
-        f"{card.train_count:,} {task.records}."
-    )
+    trained = f"fine-tuned with spantune on {card.train_count:,} {task.records}"
+    if card.share == 0:
+        trained = f"as it was: spantune trained it on {card.train_count:,} {task.records}, and kept nothing of that"
+    return f"# {as_text(card.name) or 'unnamed'}\n\n{task.title}: this model {task.what}. It is {as_text(base)}, {trained}."
 
 
 def _scores(card: CardFacts) -> str:
@@ -220,13 +219,20 @@ def _scores(card: CardFacts) -> str:
     if untuned:
         head = ["score, percent", "before fine-tuning", "this model", "change"]
         rows = [[score_name(key), *_compare(untuned.get(key), value)] for key, value in tuned.items()]
-    measured = f"On {card.held_out_count:,} held-out {TASKS[card.task].records}:"
-    if card.folds > 1:
-        measured = (
-            f"On all {card.held_out_count:,} {TASKS[card.task].records}, each answered by one of {card.folds} models that did "
-            "not see it. This model is their average, which saw them all:"
-        )
-    return f"## Scores\n\n{measured}\n\n{as_table(head, rows)}"
+    return f"## Scores\n\n{_measured_on(card)}:\n\n{as_table(head, rows)}"
+
+
+def _measured_on(card: CardFacts) -> str:
+    records = TASKS[card.task].records
+    if card.folds == 1:
+        return f"On {card.held_out_count:,} held-out {records}"
+    if card.share == 0:
+        return f"On all {card.held_out_count:,} {records}"
+    made = "their average" if card.share == 1 else "a part of the way from the one before training to their average"
+    return (
+        f"On all {card.held_out_count:,} {records}, each answered by one of {card.folds} models that did not see it. "
+        f"This model is {made}, which saw them all"
+    )
 
 
 def _compare(before: float | None, after: float) -> tuple[str, str, str]:
@@ -240,7 +246,7 @@ def _training(card: CardFacts) -> str:
     held_out = f"{card.held_out_count:,}" + (f", each once, in {card.folds} trainings" if card.folds > 1 else "")
     counts = [["data", names], ["trained on", f"{card.train_count:,}"], ["held out", held_out]]
     if card.share < 1:
-        counts.append(["weights", f"{card.share:.0%} tuned, the rest as before"])
+        counts.append(["weights", f"{card.share:.0%} tuned, the rest as before" if card.share else "as before training"])
     if card.spread:
         counts.append(["answer", f"the span that overlaps most with the likely ones, spread {card.spread:g}"])
     prints = [[f"fingerprint of {as_text(what)}", as_code(value)] for what, value in card.data_fingerprints.items()]
@@ -259,8 +265,10 @@ def _trace(card: CardFacts) -> str:
     head = [*(" ".join(column.head.split()) for column in every), "observation"]
     rows = [[*(as_text(column.cell(epoch)) for column in every), as_text(epoch.observation)] for epoch in card.history.epochs]
     best = card.history.best_epoch
-    of = "" if card.share == 1 else f", {card.share:.0%} of them and the rest as before training"
-    kept = f"\n\n{as_text(BEST_MARK)} The weights of epoch {best} are the ones in this folder{of}." if best else ""
+    here = f"The weights of epoch {best} are the ones in this folder"
+    if card.share < 1:
+        here = f"The weights in this folder are {card.share:.0%} of the way from those before training to those of epoch {best}"
+    kept = f"\n\n{as_text(BEST_MARK)} {here}." if best else ""
     curves = f"\n\n![Training curves]({quote(one_line(card.picture))})" if card.picture else ""
     return f"### Training trace\n\n{as_table(head, rows)}{kept}{curves}"
 
@@ -298,7 +306,11 @@ def _of_scores(card: CardFacts) -> tuple[str, ...]:
         "The scores are on held-out documents of the same collection as the training data. Other documents, other "
         "kinds of questions or another language can do worse; measure on your own with `spantune evaluate`."
     )
-    looked = {"the best epoch": card.folds == 1, "the share of tuned weights": card.mixed, "the spread": card.spread_chosen}
+    looked = {
+        "the best epoch": card.folds == 1 and card.share > 0,
+        "the share of tuned weights": card.mixed and card.share > 0,
+        "the spread": card.spread_chosen,
+    }
     chosen = _chosen(card, [name for name, by_looking in looked.items() if by_looking])
     luck = "on these same held-out documents: their scores are a little better for it than those of new documents will be."
     return (collection, f"{chosen[0].upper()}{chosen[1:]} {luck}") if chosen else (collection,)

@@ -208,7 +208,7 @@ def _notes(history: History, *, with_observations: bool, left_out: Sequence[Colu
         digits = max((len(str(epoch.epoch)) for epoch in history.epochs), default=1)
         notes += [Text(f"epoch {epoch.epoch:>{digits}}: {epoch.observation}") for epoch in history.epochs]
     if history.best is not None:
-        notes.append(Text(f"{BEST_MARK} best held-out {score_name(history.headline)}: the weights that were kept"))
+        notes.append(Text(f"{BEST_MARK} best held-out {score_name(history.headline)}: the epoch that was kept"))
     if history.stopped_early:
         notes.append(Text("stopped early: the held-out score no longer improved"))
     if left_out:

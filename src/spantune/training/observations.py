@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from spantune.training.history import Epoch, History, score_name
+from spantune.training.history import Epoch, History, merit, score_name
 
 FLAT_SCORE = 0.5  # points; on 1,000 held-out questions the standard error of F1 is larger than one point
 FLAT_LOSS = 0.01  # share of the loss; the order of the batches alone moves it by about that much
@@ -109,8 +109,8 @@ class _Seen:
 
     @property
     def best_before(self) -> int:
-        """Position of the earliest best epoch before the newest."""
-        earlier = self.goodness[:-1]
+        """Position of the best epoch before the newest; of equal ones the one that `History` has for the best."""
+        earlier = [merit(good, epoch.held_out_loss) for good, epoch in zip(self.goodness, self.epochs[:-1], strict=False)]
         return earlier.index(max(earlier))
 
     @property
