@@ -88,6 +88,14 @@ def test_previously_a_few_points_were_taken_for_certain():
     assert "too little" in curve.advice()[1]
 
 
+def test_previously_what_two_sizes_promise_lay_outside_of_its_range():
+    """Previously the steepest law was taken for certain, since all of them fit two sizes: 14.9 points (2.9 to 14.3)."""
+    points = [Point(16, 0, 41.6), Point(16, 1, 37.9), Point(32, 0, 48.8), Point(32, 1, 44.3)]
+    estimate = LearningCurve(tuple(points), untuned=43.9).estimate(200)
+    assert estimate.low < estimate.gain < estimate.high
+    assert estimate.gain < 12 < estimate.high
+
+
 def test_few_labels_are_luck_however_good_they_look():
     why = curve_of(lambda n: 72.0, sizes=(15,), untuned=40.0).advice()[1]
     assert "mostly luck" in why

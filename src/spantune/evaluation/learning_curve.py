@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 # How fast the gain from more records shrinks: from hardly at all (a straight line over the logarithm) to at once.
 POWERS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5)
+TYPICAL = 0.3  # the middle one
 DRAWS, SEED = 1000, 13
 LOW, HIGH = 5, 95  # percentiles of the range that is told
 FITTED = 3  # numbers of the law
@@ -105,7 +106,10 @@ class LearningCurve:
         return self._fit(sizes)
 
     def band(self, sizes: Floats) -> tuple[Floats, Floats]:
-        """The range of the fitted score at these sizes: what the fit gives when every mean is drawn again within its error."""
+        """The range of the fitted score at these sizes: what the fit gives when every mean is drawn again within its error.
+
+        Two sizes do not tell how fast the gain shrinks: with no more, the power of the law is drawn as well.
+        """
         drawn = np.array([fit(sizes) for fit in self._redrawn])
         return np.percentile(drawn, LOW, axis=0), np.percentile(drawn, HIGH, axis=0)
 
@@ -115,13 +119,13 @@ class LearningCurve:
         return len(self.means) > 1 and np.isfinite(self.error).item()
 
     def estimate(self, more: int = 200) -> Estimate:
-        """What `more` records would give, by the fit. Where nothing is known, the range is everything."""
+        """What `more` records would give: the middle and the range of the redrawn fits. Where nothing is known, everything."""
         if not self.is_known:
             return Estimate(more, float("nan"), float("-inf"), float("inf"))
         ends = np.array([self.largest, self.largest + more], dtype=float)
-        gain = float(np.diff(self.at(ends))[0])
         gains = [float(np.diff(fit(ends))[0]) for fit in self._redrawn]
-        return Estimate(more, gain, float(np.percentile(gains, LOW)), float(np.percentile(gains, HIGH)))
+        low, middle, high = (float(one) for one in np.percentile(gains, (LOW, 50, HIGH)))
+        return Estimate(more, middle, low, high)
 
     def advice(self, more: int = 200) -> tuple[Advice, str]:
         """What to do, and why, in plain words."""
@@ -156,13 +160,15 @@ class LearningCurve:
 
     @cached_property
     def _fit(self) -> "_Fit":
-        return _fitted(*self._measured)
+        return _fitted(*self._measured, TYPICAL)
 
     @cached_property
     def _redrawn(self) -> "list[_Fit]":
         generator = np.random.default_rng(SEED)
         sizes, means = self._measured
-        return [_fitted(sizes, means + self.error * generator.standard_normal(len(means))) for _ in range(DRAWS)]
+        drawn = [means + self.error * generator.standard_normal(len(means)) for _ in range(DRAWS)]
+        powers = generator.choice(POWERS, DRAWS)
+        return [_fitted(sizes, scores, float(power)) for scores, power in zip(drawn, powers, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +184,13 @@ class _Fit:
         return made
 
 
-def _fitted(sizes: Floats, scores: Floats) -> _Fit:
-    """The law that lies nearest to the scores, by least squares, among those that never promise more than 100."""
+def _fitted(sizes: Floats, scores: Floats, power: float) -> _Fit:
+    """The law that lies nearest to the scores, by least squares, among those that never promise more than 100.
+
+    Two sizes fit with every power, so that one is given for them.
+    """
+    if len(sizes) < FITTED:
+        return _line(sizes, scores, power)
     fits = [_line(sizes, scores, power) for power in POWERS]
     return min(fits, key=lambda fit: float(((fit(sizes) - scores) ** 2).sum()))
 

@@ -38,14 +38,15 @@ def save_curve(curve: LearningCurve, more: int, path: Path) -> Path:
         capsize=3,
         label="trained: mean and standard deviation",
     )
+    shown = [point.score for point in curve.points] + ([] if curve.untuned is None else [curve.untuned])
     if curve.is_known:
         line = np.geomspace(sizes[0], sizes[-1] + more, SMOOTH)
         low, high = curve.band(line)
         axes.plot(line, curve.at(line), "--", color=colour, linewidth=1, label=f"fit, as far as {more} more labels")
         axes.fill_between(line, low, high, color=colour, alpha=0.15, linewidth=0)
+        shown += [low.min(), high.max()]
     if curve.untuned is not None:
         axes.axhline(curve.untuned, color=other, linestyle=":", label="before training")
-    shown = [point.score for point in curve.points] + ([] if curve.untuned is None else [curve.untuned])
     axes.set_ylim(max(0.0, min(shown) - MARGIN), min(100.0, max(shown) + 2 * MARGIN))
     axes.set_xscale("log")
     ticks = [*sizes, sizes[-1] + more] if curve.is_known else list(sizes)
