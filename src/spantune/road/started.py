@@ -25,7 +25,7 @@ def read_started(file: Path, what: str, expected: str, next_move: str) -> dict[s
 
 
 def unlike(one: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """The names of what differs between two that work at once, for a sentence; empty where all is the same.
+    """The names of what differs between two works, for a sentence; empty where all is the same.
 
     >>> unlike({"config": {"training.epochs": 3}, "held_out": 2}, {"config": {"training.epochs": 5}, "held_out": 4})
     'config and held-out'

@@ -30,7 +30,7 @@ from spantune.road.commands import as_kept
 from spantune.road.matching import same_task
 from spantune.road.opening import opened
 from spantune.road.predicting import identity_of
-from spantune.road.started import differing
+from spantune.road.started import unlike
 from spantune.road.watch import Silent, Watch, counter, working
 from spantune.runs import read_facts
 from spantune.tasks import TASKS
@@ -156,7 +156,7 @@ def _claim(work: Work, parts: tuple[Part, ...], started_with: dict[str, Any], wa
             )
         write_note(started_with, note)
         return list(parts)
-    if others := differing(before, started_with):
+    if others := unlike(before, started_with):
         raise RunError(
             f"{work.out} holds answers that were made otherwise ({others} differ)",
             expected="the same run, data and settings, so that the missing parts fit",
