@@ -53,7 +53,7 @@ def test_a_training_that_is_asked_to_end_saves_and_goes_on_later(words, tmp_path
     assert "which is saved; the same command with --resume goes on from there" in said
     assert "Traceback" not in said
     assert not (tmp_path / "run" / ".spantune.lock").exists()
-    third = subprocess.run([*words, "--resume"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    third = subprocess.run([*words, "--resume"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert third.returncode == 0, third.stderr
     kept = json.loads((tmp_path / "run" / "history.json").read_text(encoding="utf-8"))
     assert [one["epoch"] for one in kept["epochs"]] == list(range(1, 61))
@@ -81,11 +81,11 @@ def _workers(process):
 def test_two_processes_that_are_asked_to_end_save_once_and_one_goes_on(words, tmp_path):
     process = begun(_in_two(words), tmp_path)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=300)
     assert said.count("SIGTERM: finishing this step, then saving") == 1
     assert said.count("which is saved; the same command with --resume goes on from there") == 1
     assert not (tmp_path / "run" / ".spantune.lock").exists()
-    again = subprocess.run([*words, "--resume"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    again = subprocess.run([*words, "--resume"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert again.returncode == 0, again.stderr
     kept = json.loads((tmp_path / "run" / "history.json").read_text(encoding="utf-8"))
     assert [one["epoch"] for one in kept["epochs"]] == list(range(1, 61))
@@ -96,7 +96,7 @@ def test_two_processes_that_are_asked_to_end_save_once_and_one_goes_on(words, tm
 def test_a_process_that_is_killed_ends_all_and_two_go_on(words, tmp_path, killed):
     process = begun(_in_two(words), tmp_path)
     os.kill(_workers(process)[killed], signal.SIGKILL)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=300)
     assert process.returncode != 0
     assert f"[process {1 - killed} of 2] Error: process {1 - killed} of 2 lost the others: " in said
     again = [*_in_two(words), "--resume"]
@@ -108,7 +108,7 @@ def test_a_process_that_is_killed_ends_all_and_two_go_on(words, tmp_path, killed
 @pytest.mark.parametrize(("name", "engine"), [("ACCELERATE_USE_FSDP", "FSDP"), ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed")])
 def test_an_engine_that_spreads_the_weights_is_refused_before_anything_is_written(words, tmp_path, name, engine):
     environment = {**os.environ, name: "true"}
-    run = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 2
     assert run.stderr.startswith(f"Error: this training would run under {engine} ({name})\n  expected: ")
     assert not (tmp_path / "run").exists()
