@@ -30,7 +30,7 @@ def unlike(one: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     >>> unlike({"config": {"training.epochs": 3}, "held_out": 2}, {"config": {"training.epochs": 5}, "held_out": 4})
     'config and held-out'
     """
-    return " and ".join(name.replace("_", "-") for name in now if one.get(name) != now[name])
+    return " and ".join(map(_in_words, _unlike(one, now)))
 
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -39,8 +39,15 @@ def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     >>> differing({"config": {"training.epochs": 3}, "held_out": 2}, {"config": {"training.epochs": 5}, "held_out": 4})
     'training.epochs (3, now 5) and held-out'
     """
-    names = [name for name in now if before.get(name) != now[name]]
-    return " and ".join(_settings_differing(before.get(name), now[name]) or name.replace("_", "-") for name in names)
+    return " and ".join(_settings_differing(before.get(name), now[name]) or _in_words(name) for name in _unlike(before, now))
+
+
+def _unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [name for name in now if before.get(name) != now[name]]
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _settings_differing(before: Any, now: Any) -> str:

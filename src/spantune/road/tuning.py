@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 JOURNAL, BEST = "trials.log", "best.yaml"
 STAGE = "searching, seconds"
-FIRST_TRIALS, FIRST_EPOCHS = 4, 2  # never pruned: the first trials have nothing to be compared with, nor has the first epoch
+FIRST_TRIALS, FIRST_EPOCHS = 4, 2  # no pruning of these trials, nor before this epoch: too little to compare
 STARTED_WITH, RECIPE = "started_with", "recipe"
 
 Suggest = Callable[["optuna.Trial", Any], Any]
@@ -115,7 +115,7 @@ class Tuned:
             "score": self.best.score,
             "recipe_score": self.recipe_score,
             "beats_the_recipe": self.beats_the_recipe,
-            "trials": [{**asdict(one), "settings": dict(one.settings)} for one in self.trials],
+            "trials": [asdict(one) for one in self.trials],
             "warning": self.warning,
         }
 

@@ -42,9 +42,9 @@ def merit(score: float, held_out_loss: float | None) -> float:
     >>> merit(60.0, 1.5) > merit(60.0, 1.7) > merit(59.999, 0.5)
     True
     """
-    known = held_out_loss is not None and math.isfinite(held_out_loss)
-    loss = min(held_out_loss, HIGHEST_LOSS) if held_out_loss is not None and known else HIGHEST_LOSS
-    return score - LOSS_WEIGHS * loss
+    if held_out_loss is None or not math.isfinite(held_out_loss):
+        held_out_loss = HIGHEST_LOSS
+    return score - LOSS_WEIGHS * min(held_out_loss, HIGHEST_LOSS)
 
 
 @dataclass(frozen=True, slots=True)
