@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -145,6 +146,38 @@ def test_unanswerable_and_unlabelled_are_counted_apart():
 def test_records_made_by_hand_are_checked_too():
     report = check([example(question=" "), example(context="", id="2"), TextExample("3", "")])
     assert (report.dropped, [p.code for p in report.problems]) == (3, ["question_empty", "context_empty", "text_empty"])
+
+
+@pytest.mark.parametrize(
+    ("records", "found", "next_move"),
+    [
+        ("a.json", "'a.json' stands where records should", r"read_examples\('a.json'\)"),
+        (None, "null stands", "read_examples"),
+        (example(), "one record stands", r"check\(\[record\]\)"),
+        ([{"question": "Who?"}], "record 0, .* is an object with 1 field", "Example"),
+        ([example(), example(id=7)], "in record 1, .* id is the number 7", "str"),
+        ([example(answers="Ada")], "answers is 'Ada'", "comma"),
+        ([example(answers=[Span("Ada", 0)])], "answers is a list of 1", "comma"),
+        ([example("Ada")], "an answer is 'Ada'", "Span"),
+        ([example(Span(7, 0))], "the text of an answer is the number 7", "as a text"),
+        ([example(Span("Ada", "7"))], "the start of an answer is '7'", "int"),
+        ([example(document=7)], "document is the number 7", "as a text"),
+        ([example(fields={"a": 1})], "fields is an object with 1 field", "items"),
+        ([TextExample("1", "Hi", ["a"])], "label is a list of 1", "str"),
+    ],
+)
+def test_what_was_made_by_hand_of_wrong_types_is_told(records, found, next_move):
+    """Previously these were tracebacks, or values that went on to be one later."""
+    with pytest.raises(DataError, match=found) as caught:
+        check(records)
+    assert re.search(next_move, caught.value.next_move)
+
+
+@pytest.mark.parametrize("value", [7, b"Ada", None])
+def test_a_text_made_by_hand_of_a_wrong_type_costs_its_record(value):
+    """Previously a context that is no text was a traceback, where the question had an answer."""
+    report = check([example(Span("Ada", 0), context=value), example(Span("Ada", 0))])
+    assert (report.kept, report.dropped) == (1, 1)
 
 
 def test_the_same_record_twice_is_dropped_and_another_one_gets_its_own_id():

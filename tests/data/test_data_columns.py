@@ -150,6 +150,13 @@ def test_a_table_that_says_nothing_in_either_column_is_unlabelled(read):
     assert [record.answers for record in read(rows)] == [None, None, ()]
 
 
+def test_a_table_that_says_nothing_by_numbers_that_are_none_is_unlabelled(read):
+    """Previously NaN, which pandas writes for an empty cell, made a question of it that has no answer."""
+    empty = float("nan")
+    row = {"question": "Who?", "context": LONG, "answers": empty, "is_impossible": empty}
+    assert [record.answers for record in read([row])] == [None]
+
+
 def test_the_column_of_starts_is_proposed_too(read):
     """Previously it was left out, and the places of the answers were lost to whoever copied the proposal."""
     row = {"Q": "Who?", "Body": LONG, "Reply": "Ada", "Year": 1843}

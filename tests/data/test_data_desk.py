@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from spantune.data import Example, Span, check, check_files, read_examples, write_examples
-from spantune.errors import ConfigError, OutputError
+from spantune.errors import ConfigError, MissingDataError, OutputError
 
 CONTEXT = "Ada wrote to Bo. Bo wrote back, and Ada was glad."
 
@@ -263,6 +263,28 @@ def test_what_no_cause_explains_is_listed_however_many_a_cause_explains(tmp_path
 def test_a_file_that_is_no_quarantine_file_is_told(mixed, tmp_path):
     with pytest.raises(ConfigError, match="line 1 is not a line of a quarantine file"):
         check_files([mixed], accept=mixed)
+
+
+def test_half_a_surrogate_pair_can_wait_for_a_choice(tmp_path):
+    """Previously a record with one, or in a file whose name is not UTF-8, ended the check with a traceback."""
+    file = tmp_path / "caf\udce9.jsonl"
+    file.write_text(json.dumps(row(1, "Ada", 22, note="\ud83d")) + "\n", encoding="utf-8")
+    check_files([file], fix=tmp_path / "fixed")
+    assert lines(tmp_path / "fixed" / "quarantine.jsonl")[0]["file"] == str(file)
+
+
+@pytest.mark.parametrize(("encoding", "told"), [("utf-8-sig", None), ("utf-16", "save it as UTF-8")])
+def test_choices_are_read_as_editors_save_them(mixed, tmp_path, encoding, told):
+    """Previously a byte order mark before the choices was "not a line of a quarantine file"."""
+    check_files([mixed], fix=tmp_path)
+    chosen = [one | {"choice": "drop"} for one in lines(tmp_path / "quarantine.jsonl")]
+    (tmp_path / "chosen.jsonl").write_text("".join(json.dumps(one) + "\n" for one in chosen), encoding=encoding)
+    if told is None:
+        assert check_files([mixed], accept=tmp_path / "chosen.jsonl").quarantined == 0
+    else:
+        with pytest.raises(MissingDataError) as caught:
+            check_files([mixed], accept=tmp_path / "chosen.jsonl")
+        assert caught.value.next_move == told
 
 
 def test_the_input_is_not_written_over(mixed, tmp_path):

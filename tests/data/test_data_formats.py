@@ -223,11 +223,48 @@ def test_a_number_of_5000_digits_is_told(tmp_path):
 
 
 def test_nan_is_null(tmp_path):
-    text = json.dumps(RECORD | {"answer": float("nan"), "id": float("nan")})
+    text = json.dumps(RECORD | {"answer": float("nan"), "answer_start": float("nan"), "id": float("nan")})
     (record,) = read_examples(save(tmp_path / "a.json", f"[{text}]"))
     assert (record.answers, record.id) == ((), "[0]")
     (record,) = read_examples(save(tmp_path / "a.parquet", parquet_bytes([RECORD | {"answer_start": float("nan")}])))
     assert record.answers[0].start is None
+
+
+@pytest.mark.parametrize("line", ["sep=;", "SEP=;\r", '"sep=;"'])
+def test_the_delimiter_may_stand_in_a_line_before_the_header(tmp_path, line):
+    """Previously the line, which Excel understands and many tools write, was the header, and no row fitted it."""
+    (record,) = read_examples(save(tmp_path / "a.csv", f"{line}\n{CSV.replace(',', ';')}"))
+    assert (record.place.where, record.answers) == ("line 3", (Span("Ada", 7),))
+
+
+JOINED = [  # a table, and how many of its rows one cell swallows
+    ('id,question,context\n1,Who?,"It was Ada.\n2,When?,In 1843.\n3,How large?,It is 7"\n4,Who?,It was Bo.\n', 3),
+    ('text,label\n"It was Ada.,a\nIt was Bo.,b\nIn May.,a\nIt is 7",b\nIt is 8.,b\n', 4),
+]
+
+
+@pytest.mark.parametrize(("table", "joined"), JOINED)
+def test_rows_that_a_quote_joined_are_counted_and_told(tmp_path, table, joined):
+    """Previously a quote that was never closed ran on to one that happened to end a cell, and all between was one record."""
+    dataset = read_examples(save(tmp_path / "a.csv", table))
+    told = [(problem.code, problem.where) for problem in dataset.problems]
+    assert told == [("quote_not_closed", f"line {line}") for line in range(2, 2 + joined)]
+    assert len(dataset) == 1
+    assert len(read_examples(save(tmp_path / "a.tsv", table.replace(",", "\t")))) == joined + 1  # there, quotes are letters
+    with pytest.raises(UnreadableDataError, match="a quote opens in the first"):
+        read_examples(save(tmp_path / "b.csv", "".join(table.splitlines(keepends=True)[:-1])))
+
+
+@pytest.mark.parametrize("text", ["It was Ada.\nIn 1843, she was 27, or so.", "Dear Bo,\n\nthanks, Ada", "1\n2\n3\n4"])
+def test_lines_of_one_cell_are_no_rows(tmp_path, text):
+    dataset = read_examples(save(tmp_path / "a.csv", f'id,question,context\n1,Who?,"{text}"\n'))
+    assert [record.context for record in dataset] == [text]
+
+
+def test_where_texts_have_line_breaks_one_whose_lines_look_like_rows_stays(tmp_path):
+    table = 'question,context\nWho?,"Ada\nand Bo"\nWhat?,"Ada wrote\nit, then\nread it, and\nslept, well"\n'
+    dataset = read_examples(save(tmp_path / "a.csv", table))
+    assert ([record.question for record in dataset], dataset.problems) == (["Who?", "What?"], ())
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
@@ -460,3 +497,32 @@ def test_ids_made_from_places_hold_no_commas(tmp_path):
     """Previously a row of a workbook went by names such as 'Sheet,-row-2'."""
     rows = [["question", "context", "answer"], ["Who?", "It was Ada.", "Ada"]]
     assert read_examples(save(tmp_path / "a.xlsx", excel_bytes(("My sheet", rows))))[0].id == "My-sheet-row-2"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"data": [RECORD], "examples": [RECORD]},
+        {"train": [RECORD], "test": [RECORD]},
+        {"data": [{"Q": "Who?", "Body": "It was Ada."}], "comments": [{"text": "odd"}]},
+        {"version": 1, "train": {"data": [RECORD]}, "Test": {"Data": [RECORD]}},
+        {"data": {"train": [RECORD], "test": [RECORD]}},
+    ],
+)
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_two_lists_of_records_are_told_and_neither_is_left_out(tmp_path, value, suffix):
+    """Previously the first list of a name that is known was read, and the other was not, without a word."""
+    with pytest.raises(UnreadableDataError, match=r"2 lists of records: '\w+' \(1\), '\w+' \(1\)") as caught:
+        read_examples(save(tmp_path / ("a" + suffix), json.dumps(value)))
+    assert "a file of its own" in caught.value.next_move
+
+
+def test_a_line_of_two_lists_costs_that_line(tmp_path):
+    lines = [{"data": [RECORD], "items": [RECORD]}, RECORD]
+    dataset = read_examples(save(tmp_path / "a.jsonl", "\n".join(map(json.dumps, lines))))
+    assert (len(dataset), [problem.code for problem in dataset.problems]) == (1, ["several_lists"])
+
+
+def test_a_list_of_something_else_beside_the_records_is_no_matter(tmp_path):
+    value = {"Data": [RECORD], "labels": ["a"], "authors": [{"name": "Ada"}]}
+    assert len(read_examples(save(tmp_path / "a.json", json.dumps(value)))) == 1

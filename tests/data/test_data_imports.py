@@ -57,12 +57,45 @@ def test_mrqa_answers_elsewhere_than_their_text_keep_the_text(read):
     assert check(read(mrqa(question), "a.jsonl")).quarantined + check(read(mrqa(question), "a.jsonl")).repaired == 1
 
 
+def test_mrqa_answers_without_a_text_are_what_their_place_holds(read):
+    """Previously the text was the word "None", and an answer that is no plain text was left out."""
+    place, plain = {"char_spans": [[7, 9]]}, {"text": "Ada", "answer_start": 7}
+    questions = [
+        {"qid": "a", "question": "Who?", "detected_answers": [place]},
+        {"qid": "b", "question": "Who?", "detected_answers": [], "answers": [plain]},
+    ]
+    assert [record.answers for record in read(mrqa(*questions), "a.jsonl")] == [(Span("Ada", 7),)] * 2
+
+
 def test_mrqa_questions_without_answers(read):
     unlabelled = {"qid": "u", "question": "Who?"}
     impossible = {"qid": "i", "question": "Where?", "detected_answers": [], "is_impossible": True}
     assert [record.answers for record in read(mrqa(unlabelled, impossible), "a.jsonl")] == [None, ()]
     broken = {"qid": "b", "question": "Who?", "detected_answers": [{"text": None, "char_spans": "x"}, 7]}
     assert {problem.outcome for problem in read(mrqa(broken), "a.jsonl").problems} == {"quarantined"}
+
+
+@pytest.mark.parametrize(
+    "answers", ["Ada", {"text": "Ada", "answer_start": 7}, {"text": ["Ada"], "answer_start": [7]}, ["Ada"], [{"text": "Ada"}]]
+)
+def test_answers_of_mrqa_in_any_form_are_kept(read, answers):
+    """Previously a text or an object was lost, and where nothing was detected, the question had no answer."""
+    found = {"text": "It", "char_spans": [[0, 1]]}
+    questions = [{"qid": str(n), "question": "Who?", "answers": answers, "detected_answers": n * [found]} for n in (0, 1)]
+    missed, detected = read(mrqa(*questions), "a.jsonl")
+    assert [span.text for span in missed.answers] == ["Ada"]
+    assert "Ada" in dict(detected.fields)["accepted_answers"]
+
+
+def test_capitals_do_not_matter_in_mrqa_nor_to_the_haystack_tool(read):
+    """Previously these files were taken for SQuAD, and their paragraphs dropped."""
+    answer = {"Text": "Ada", "Char_Spans": [[7, 9]]}
+    line = {"Context": CONTEXT, "Qas": [{"qid": "q", "question": "Who?", "Detected_Answers": [answer]}]}
+    dataset = read([{"Header": {"dataset": "SQuAD"}}, line], "a.jsonl")
+    assert (dataset.sources[0].shape, dataset.read, dataset[0].answers) == ("mrqa", 1, (Span("Ada", 7),))
+    (paragraph,) = haystack(haystack_answer("Ada", 7, "NOT_GIVEN"))["data"][0]["paragraphs"]
+    dataset = read([{"Paragraphs": [{"Context": CONTEXT, "QAS": paragraph["qas"]}]}])
+    assert (dataset.sources[0].shape, dataset[0].answers) == ("haystack", ())
 
 
 # --- the Haystack annotation tool ---------------------------------------------------------------------------------
@@ -213,6 +246,25 @@ def test_choices_are_labels(read):
     assert codes(dataset) == [("annotators_disagree", "quarantined"), ("label_not_one", "dropped")]
 
 
+def test_what_gives_a_text_of_label_studio_no_label_is_told_and_kept(read):
+    """Previously cancelled annotations and predictions were passed over, and the text was unlabelled; `meta` was lost."""
+    chosen = [{"from_name": "s", "to_name": "text", "type": "choices", "value": {"choices": ["a"]}}]
+    cancelled, guess = annotation(*chosen, was_cancelled=True), {"result": chosen}
+    rows = [
+        {"id": 1, "data": {"text": "Hello"}, "annotations": [cancelled, annotation(*chosen)], "meta": {"year": 1843}},
+        {"id": 2, "data": {"text": "Hello"}, "annotations": [], "predictions": [guess]},
+        {"id": 3, "data": {"text": "Hello"}, "annotations": [cancelled], "predictions": [guess]},
+    ]
+    dataset = read(rows)
+    assert [(record.id, record.label) for record in dataset] == [("1", "a"), ("2", None)]
+    assert (dataset[0].fields, list(dict(dataset[1].fields))) == ((("meta.year", 1843),), ["predictions"])
+    assert codes(dataset) == [
+        ("annotation_skipped", "repaired"),
+        ("predictions_ignored", "repaired"),
+        ("annotation_skipped", "quarantined"),
+    ]
+
+
 def test_json_min_of_label_studio(read):
     row = {"text": CONTEXT, "question": "Who?", "id": 3, "annotator": 1, "annotation_id": 8, "lead_time": 2.5}
     marked = row | {"answer": [{"start": 7, "end": 10, "text": "Ada", "labels": ["Answer"]}], "topic": "x"}
@@ -298,6 +350,24 @@ def test_nested_records_of_argilla(read):
     assert codes(dataset) == [("annotation_skipped", "quarantined"), ("predictions_ignored", "repaired")]
 
 
+@pytest.mark.parametrize(
+    ("value", "answers", "told"),
+    [
+        ([{"start": 500, "end": 510}], None, 1),
+        ([ADA, {"start": "33", "end": "35"}], None, 1),
+        ([{"start": 7.0, "end": 10.0}], (Span("Ada", 7),), 0),
+        (["Ada"], (Span("Ada"),), 0),
+        ([7], None, 1),
+    ],
+)
+def test_what_cannot_be_read_of_an_argilla_answer_is_told(read, value, answers, told):
+    """Previously a marked answer without a usable place was left out, so that its question had no answer."""
+    other = argilla({"answer": [{"value": [ADA]}]}, id="s")
+    dataset = read([argilla({"answer": [{"value": value, "status": "submitted"}]}), other])
+    assert {one.id: one.answers for one in dataset}.get("r") == answers
+    assert codes(dataset) == [("region_without_text", "quarantined")] * told
+
+
 def test_flat_records_of_argilla(read):
     second = FIELDS | {
         "id": "2",
@@ -329,7 +399,56 @@ def test_labels_of_argilla(read):
     assert codes(dataset) == [("annotators_disagree", "quarantined")]
 
 
+def test_what_gives_a_text_of_argilla_no_label_is_told_and_kept(read):
+    """Previously discarded responses and suggestions were passed over, and the text was unlabelled; remarks were lost."""
+    said, discarded = {"value": "a", "status": "submitted"}, {"value": "b", "status": "discarded"}
+    cases = [
+        ({"label": [said, discarded], "remark": [{"value": "odd"}]}, {}),
+        ({}, {"label": {"value": "b"}}),
+        ({"label": [discarded]}, {}),
+    ]
+    rows = [
+        {"id": str(n), "fields": {"text": "Hi"}, "responses": responses, "suggestions": suggestions}
+        for n, (responses, suggestions) in enumerate(cases)
+    ]
+    dataset = read(rows)
+    assert [(record.id, record.label, record.fields) for record in dataset] == [
+        ("0", "a", (("remark", "odd"),)),
+        ("1", None, ()),
+    ]
+    assert codes(dataset) == [
+        ("annotation_skipped", "repaired"),
+        ("predictions_ignored", "repaired"),
+        ("annotation_skipped", "quarantined"),
+    ]
+
+
 # --- answers of many spans ----------------------------------------------------------------------------------------
+
+
+def test_a_table_written_column_by_column_is_not_one_question(read):
+    """Previously it was taken for the tokens of one, so that a whole file became one record, and was kept."""
+    columns = {"id": ["a", "b"], "question": ["Who?", "When?"], "context": ["Ada.", "In 1843."], "answer": ["Ada", "1843"]}
+    dataset = read(columns)
+    assert (dataset.sources[0].shape, list(dataset)) == ("records", [])
+    assert [problem.code for problem in dataset.problems] == ["question_not_text"]
+    assert "one object for each record" in dataset.problems[0].next_move
+
+
+@pytest.mark.parametrize("more", [{}, {"label": ["Ada", "1843"]}, {"Reply": ["Ada", "1843"]}, {"id": ["a", "b"]}])
+@pytest.mark.parametrize("contexts", [["It was Ada.", "In 1843."], ["是艾达。", "在一八四三年。"]])
+def test_a_table_written_column_by_column_without_answers_is_not_one_question(read, more, contexts):
+    """Previously it was, unless its answers were called so; or the advice was to write a tag B, I or O for each token."""
+    dataset = read({"question": ["Who?", "When?"], "context": contexts} | more)
+    assert (dataset.sources[0].shape, list(dataset)) == ("records", [])
+    assert [problem.code for problem in dataset.problems] == ["question_not_text"]
+    assert "one object for each record" in dataset.problems[0].next_move
+
+
+def test_tokens_without_tags_are_unlabelled(read):
+    tokens = {"id": "m", "question": ["Who", "?"], "context": ["It", "was", "Ada", "."]}
+    dataset = read([tokens])
+    assert (dataset.sources[0].shape, dataset[0].context, dataset[0].answers) == ("multi-span", "It was Ada .", None)
 
 
 def test_multi_span_qa(read):

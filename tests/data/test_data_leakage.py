@@ -20,9 +20,11 @@ from spantune.data.leakage import (
     find_leaks,
     find_leaks_in_sketch,
     find_leaks_within,
+    finding,
     joined,
     sketch,
 )
+from spantune.data.leakage.finding import answers_of
 from spantune.data.leakage.near import LINES, PART_SHARE, PASSAGES, jaccard, near_pairs, near_twins, part_twins, signatures
 from spantune.data.leakage.shingles import anchors, evened, line_shingles, passage_shingles, units
 from spantune.errors import DataError, UnreadableDataError
@@ -205,6 +207,20 @@ def test_two_unanswerable_questions_have_no_answer_in_common():
     other = replace(one, id="b", context="It was planned alone.")
     assert counted(find_leaks([one], [other])) == {"same_question": 1}
     assert find_leaks([one], [other]).answered == 0
+
+
+def test_answers_are_read_once_where_one_question_is_asked_of_every_document(monkeypatch):
+    """Previously each held-out question read the answers of all training records that ask it: minutes for some thousands."""
+    read = []
+    monkeypatch.setattr(finding, "answers_of", lambda record: read.append(record.id) or answers_of(record))
+    forms = [
+        ask(f"{n}", "What is the amount due?", f"Invoice {n * n + 7} is about {n * 31} things of {n}.", str(n))
+        for n in range(60)
+    ]
+    report = find_leaks([*forms[:20], replace(forms[30], id="again", context="Another text with 30 in it.")], forms[20:])
+    assert counted(report)["same_question_and_answer"] == 1
+    assert [pair.twin.id for pair in report.pairs if pair.kind == "same_question_and_answer"] == ["30"]
+    assert len(read) <= 3 * len(forms)
 
 
 def test_a_question_that_differs_in_one_word_alone_touches_nothing():

@@ -73,6 +73,31 @@ def test_articles_as_json_lines(read):
     assert [record.place.where for record in dataset][1] == "line 2.paragraphs[0].qas[0]"
 
 
+def test_capitals_of_nested_names_do_not_matter(read):
+    """Previously such a file was recognised, and each of its articles dropped."""
+    answers = [{"Text": "Ada", "Answer_Start": 7}]
+    paragraph = {"Context": CONTEXT, "QAs": [{"Id": "q", "Question": "Who?", "Answers": answers}], "Page": 3}
+    for value in ({"Data": [{"Title": "Lovelace", "Paragraphs": [paragraph]}]}, [paragraph], paragraph):
+        (record,) = read(value)
+        assert (record.id, record.answers, record.fields) == ("q", (Span("Ada", 7),), (("Page", 3),))
+
+
+def test_questions_beside_paragraphs_are_read_too(read):
+    """Previously an article's own questions were not, nor were paragraphs in a paragraph, without a word."""
+    value = squad(question(answers=[]), title="Lovelace", qas=[question(id="own")])
+    value["data"][0]["context"] = "Ada."
+    value["data"][0]["paragraphs"][0]["paragraphs"] = ["x"]
+    dataset = read(value)
+    assert [(record.id, record.context, record.document) for record in dataset] == [
+        ("own", "Ada.", "Lovelace"),
+        ("q", CONTEXT, "Lovelace"),
+    ]
+    assert dataset[1].fields == (("paragraph.paragraphs", '["x"]'),)
+    for one, other in (("paragraphs", "qas"), ("qas", "paragraphs")):  # as tables have it whose rows are of both kinds
+        row = {"context": CONTEXT, one: None, other: value["data"][0][other]}
+        assert (len(read([row])), read([row]).problems) == (1, ())
+
+
 def test_document_id_stands_in_for_a_title(read):
     """Previously (haystack#565) a file with `document_id` and no `title` failed."""
     value = squad(question(answers=[]))
@@ -242,6 +267,35 @@ def test_every_way_to_write_an_answer(spans, fields):
     assert spans(**fields) == (Span("Ada", 7),)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"answers": {"text": "Ada", "answer_start": [7, 25]}},
+        {"answers": {"text": "Ada", "answer_start": "[7, 25]"}},
+        {"answers": [{"text": "Ada", "answer_start": [7, 25]}]},
+        {"answers": [{"text": ["Ada", "Ada"], "answer_start": [7, 25]}]},
+        {"answers": [{"text": "Ada"}, {"text": "Ada"}], "answer_start": [7, 25]},
+        {"answers": {"text": ["Ada", "Ada"]}, "answer_start": "[7, 25]"},
+        {"answers": {"text": "Ada"}, "answer_start": [7, 25]},
+        {"answer": "Ada", "answer_start": [7, 25]},
+    ],
+)
+def test_every_start_of_an_answer_is_a_place_of_it(spans, fields):
+    """Previously the first one counted, or none did; and starts beside answers that are objects were passed over."""
+    assert spans(**fields) == (Span("Ada", 7), Span("Ada", 25))
+
+
+@pytest.mark.parametrize("text", ["", None])
+@pytest.mark.parametrize("start", [7, "7", [7]])
+def test_a_start_without_a_text_does_not_mean_that_there_is_no_answer(read, text, start):
+    """Previously the question was unanswerable, without a word."""
+    for answers in ({"answers": {"text": text, "answer_start": start}}, {"answer": text, "answer_start": start}):
+        dataset = read([question(context=CONTEXT, **answers)])
+        assert [(problem.code, problem.outcome) for problem in dataset.problems] == [("start_without_text", "quarantined")]
+        assert "starts at 7" in dataset.problems[0].found
+        assert read([question(context=CONTEXT, is_impossible=True, **answers)])[0].answers == ()
+
+
 @pytest.mark.parametrize("fields", [{"answer": "Ada"}, {"answers": ["Ada"]}, {"answers": {"text": ["Ada"]}}])
 def test_an_answer_without_start_is_located_later(spans, fields):
     """Previously (happy-transformer#307) starts, and ends too, had to be given."""
@@ -271,6 +325,7 @@ def test_a_cell_that_stands_in_the_context_is_no_list(read):
         {"answers": "{'text': array([], dtype=object), 'answer_start': array([], dtype=int32)}"},
         {"answer": {"text": None, "start": None}},
         {"answer": {"text": "", "start": -1}},
+        {"answer": {"text": "", "start": 0}},
         {"answer": "  "},
         {"is_impossible": True},
         {"answers": [], "is_impossible": "True"},
@@ -319,7 +374,7 @@ def test_answers_that_cannot_be_read_are_quarantined(flaws, answers, code):
     assert flaws(answers=answers) == [(code, "quarantined")]
 
 
-@pytest.mark.parametrize("start", ["p. 3", 7.5, True, [7], {"x": 1}, "1e400", float("inf"), float("nan")])
+@pytest.mark.parametrize("start", ["p. 3", 7.5, True, [7.5], {"x": 1}, "1e400", float("inf"), float("nan")])
 def test_a_start_that_is_no_number_is_told(read, start):
     """Previously NaN and the infinities, which JSON knows not and many tools write, were read as "no start"."""
     dataset = read(squad(question(answers=[{"text": "Ada", "answer_start": start}])))

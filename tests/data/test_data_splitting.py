@@ -179,6 +179,17 @@ def test_records_made_from_one_form_do_not_become_one_group():
         split(rows, by="near-duplicate")
 
 
+@pytest.mark.parametrize("largest", [4, 6])
+def test_forms_of_which_most_questions_ask_one_are_split_by_it(largest):
+    """Previously they were refused, as one group, where one form had half of the records already."""
+    rows = [
+        replace(one, context=FORM.format(max(0, n - largest + 1))) for n, one in enumerate(numbered(FORM, 10, lambda _: None))
+    ]
+    result = split(rows)
+    assert {one.context for one in result.train}.isdisjoint({one.context for one in result.held_out})
+    assert "they join 10 of 10" in result.grouped_by
+
+
 def numbered(form, count, document):
     return [Example(f"{form[:8]}{n}", "What?", form.format(n), (), document(n)) for n in range(count)]
 
@@ -265,6 +276,17 @@ def test_row_by_row_warns_and_tells_how_much_it_leaks():
     assert whole.leaks.random > 0.9
     assert "0% of the records set apart" in str(whole.leaks)
     assert split(rows, by="context").grouped_by == "by identical context, whatever the document"
+
+
+def test_row_by_row_parts_equal_rows_too():
+    """Previously rows of one content were drawn together, as if they were one group, so that less leaked than does."""
+    rows = [Example(f"{number}.{copy}", "Who?", f"Ada, {number}.") for number in range(30) for copy in range(4)]
+    held_out = split(rows, by="random").held_out
+    contexts = {row.context for row in held_out}
+    assert len(held_out) == 24
+    assert len(contexts) > 12  # six, drawn together
+    assert sum(row.context in contexts for row in split(rows, by="random").train) > 24
+    assert {row.id for row in split(rows[::-1], by="random").held_out} == {row.id for row in held_out}
 
 
 # -- answerability

@@ -313,6 +313,14 @@ def test_a_link_stays_a_link_and_a_device_stays_a_device(tmp_path):
         write_text(tmp_path / "pipe", "new")
 
 
+def test_what_a_stream_leads_to_is_not_replaced(tmp_path):
+    """Previously a file that standard output had been sent to was replaced, with all that stood in it."""
+    (tmp_path / "log").write_text("old")
+    with (tmp_path / "log").open("a") as log, pytest.raises(OutputError, match="a stream, not a regular file"):
+        write_text(f"/dev/fd/{log.fileno()}", "new")
+    assert (tmp_path / "log").read_text() == "old"
+
+
 # --- fingerprints -------------------------------------------------------------------------------------------------
 
 ADA = Example("1", "Who wrote it?", "It was Ada.", (Span("Ada", 7),), "doc")

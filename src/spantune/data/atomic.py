@@ -15,6 +15,8 @@ from spantune import durable
 from spantune.errors import OutputError
 from spantune.wording import reason_of
 
+STREAMS = ("/dev/stdin", "/dev/stdout", "/dev/stderr")
+STREAM_FOLDERS = ("/dev/fd/", "/proc/")
 NEXT_MOVES = {
     errno.ENOSPC: "free some space on that disk, or write to another one",
     errno.EDQUOT: "free some of your disk quota, or write to another disk",
@@ -85,7 +87,7 @@ def _scratch_of(path: str | Path) -> Iterator[IO[bytes]]:
             target = Path(os.path.realpath(path))  # a link stays a link: the file that it points to is replaced
         except ValueError as error:  # a path that holds a NUL
             raise _output_error(path, error) from error
-        refuse_special(target)
+        refuse_special(path, target)
         scratch = target.with_name(f".{secrets.token_hex(8)}.tmp")
         handle = scratch.open("xb")
     try:
@@ -110,8 +112,20 @@ def told(path: str | Path) -> Iterator[None]:
         raise _output_error(path, error) from error
 
 
-def refuse_special(target: Path) -> None:
-    """Renaming over a device such as /dev/stdout would replace the device itself."""
+def is_stream(path: str | Path) -> bool:
+    """Whether a path names an open stream. What it leads to may be a regular file, which others write to.
+
+    >>> [is_stream(path) for path in ("-", "/dev/stdout", "/dev/fd/1", "/dev/shm/answers.jsonl", "answers-.jsonl")]
+    [True, True, True, False, False]
+    """
+    absolute = str(Path(path).absolute())  # not resolved: that would be what the stream leads to
+    return str(path) == "-" or absolute in STREAMS or absolute.startswith(STREAM_FOLDERS)
+
+
+def refuse_special(path: str | Path, target: Path) -> None:
+    """Renaming over a device would replace the device itself, over what a stream leads to the file that it was sent to."""
+    if is_stream(path):
+        raise OSError(errno.EINVAL, "a stream, not a regular file")
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if target.exists() and not target.is_file():

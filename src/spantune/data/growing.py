@@ -27,19 +27,21 @@ def write_growing(
 ) -> int:
     """Write a line of JSON for each of `ids`, and give their number; `lines_from(n)` makes them from the n-th on.
 
-    `started_with` is what the lines depend on, as JSON: where an interrupted call noted the same, its whole lines are kept, and
-    `say` is told; else they are made anew. Each line must hold its `id`. Raises `OutputError` for a disk that does not take
-    them, a path that is no regular file, and where another process is writing the same.
+    `started_with` is what the lines depend on, as JSON: where an interrupted call noted the same, its whole lines are kept;
+    else they are made anew. `say` is told of both. Each line must hold its `id`. Raises `OutputError` for a disk that does not
+    take them, a path that is no regular file, and where another process is writing the same.
     """
     target = Path(os.path.realpath(path))
     partial, note = target.with_name(f"{target.name}.partial"), target.with_name(f"{target.name}.partial.json")
     with told(path):
-        refuse_special(target)
+        refuse_special(path, target)
         with durable.held(target.with_name(f".{target.name}.lock")):
             begun = _whole_lines(partial, ids) if _noted(note) == dict(started_with) else 0
             if begun:
                 say(f"{partial} holds {begun:,} of {len(ids):,} lines: going on from there")
             else:
+                if partial.exists():
+                    say(f"{partial} is of other data, settings or another run: its lines are made anew")
                 partial.unlink(missing_ok=True)
                 write_text(note, json.dumps(started_with))
             try:

@@ -117,9 +117,10 @@ def text_flaw(value: object, field: str) -> Flaw | None:
     """
     if not isinstance(value, str):
         code, expected = ("missing", "a text") if value is None else ("not_text", "a text in quotes")
-        return Flaw(
-            f"{field}_{code}", "dropped", f"{field} is {describe(value)}", expected, f"fill in the {field} or delete it"
-        )
+        remedy = f"fill in the {field} or delete it"
+        if isinstance(value, list | dict):  # pandas and Datasets write tables so
+            remedy = "write a table as one object for each record, not column by column, or as JSON Lines"
+        return Flaw(f"{field}_{code}", "dropped", f"{field} is {describe(value)}", expected, remedy)
     if not value or value.isspace():
         return Flaw(
             f"{field}_empty",

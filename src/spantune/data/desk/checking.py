@@ -12,6 +12,7 @@ from pathlib import Path
 
 from spantune.data.atomic import lines_to, write_text
 from spantune.data.desk.booking import Desk
+from spantune.data.desk.by_hand import made_by_hand
 from spantune.data.desk.choices import Choices, holds_choices, quarantine_line, read_choices
 from spantune.data.desk.entries import Entry, Repair
 from spantune.data.desk.ledger import Ledger
@@ -41,7 +42,8 @@ OUTCOMES = (CLEAN, REPAIRS, QUARANTINE, DROPPED, ACCOUNT)
 def check(records: Dataset | Iterable[Record]) -> Report:
     """Align every answer with its context, and account for every record.
 
-    In: a `Dataset`, whose own problems enter the account, or any records. Out: a `Report`. Never raises on bad data.
+    In: a `Dataset`, whose own problems enter the account, or any records. Out: a `Report`. Never raises on bad data; raises
+    `DataError` for records made by hand whose id, answers or other fields are not of the types that `Example` names.
 
     >>> from spantune.data.records import Example, Span
     >>> ada = Example("1", "Who wrote it?", "It was Ada.", answers=(Span("Ada", 6),))
@@ -50,7 +52,7 @@ def check(records: Dataset | Iterable[Record]) -> Report:
     (1, (Span(text='Ada', start=7),), 'exact_elsewhere_unique')
     """
     dataset = records if isinstance(records, Dataset) else None
-    made = dataset.made if dataset is not None else tuple(Made(record) for record in records)
+    made = dataset.made if dataset is not None else tuple(Made(record) for record in made_by_hand(records))
     desk = Desk(outlooks(one.record for one in made if one.record is not None and one.usable))
     ledger = Ledger()
     examples: list[Record] = []

@@ -14,6 +14,7 @@ from spantune.data.fingerprints import fingerprint
 from spantune.data.problems import describe, excerpt
 from spantune.data.records import Example, Record, Span, TextExample
 from spantune.data.repair import align, candidates
+from spantune.data.writing.plain import json_text
 from spantune.errors import ConfigError, MissingDataError
 
 WORDS = ("drop", "keep", "unanswerable")
@@ -86,7 +87,7 @@ def quarantine_line(entry: Entry) -> str:
     removed = entry.removed
     codes = (REMOVED,) if removed else tuple(problem.code for problem in entry.problems)
     problems = [problem for problem in entry.problems if problem.code in codes]
-    return json.dumps(
+    return json_text(
         {
             "choice": None,
             "choose": _ways(record, removed=bool(removed)),
@@ -99,8 +100,7 @@ def quarantine_line(entry: Entry) -> str:
             "record": fingerprint([record]),
             **_content(record, removed),
             **({"kept": _kept(entry)} if removed else {}),
-        },
-        ensure_ascii=False,
+        }
     )
 
 
@@ -254,11 +254,11 @@ def _key(record: Record) -> Key:
 
 def _lines_of(path: Path) -> Iterator[str]:
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8-sig") as lines:  # some editors add a byte order mark
             yield from lines
     except (OSError, UnicodeDecodeError) as error:
         raise MissingDataError(
             f"the quarantine file {path} cannot be read: {error}",
-            expected="a quarantine.jsonl that spantune check --fix wrote",
-            next_move="check the path given to --accept",
+            expected="a quarantine.jsonl that spantune check --fix wrote, in UTF-8",
+            next_move="save it as UTF-8" if isinstance(error, UnicodeDecodeError) else "check the path given to --accept",
         ) from None

@@ -4,7 +4,7 @@ Which of the two a file is, is seen from its first line rather than from its nam
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from spantune.data.files.streams import DOCUMENT_LIMIT, Content
 from spantune.data.problems import Flaw, Problem, describe, excerpt
 from spantune.data.records import Place
 from spantune.data.rows import Row
-from spantune.data.shapes.columns import assign
+from spantune.data.shapes.columns import assign, plain_name
 from spantune.errors import UnreadableDataError
 
 ENVELOPES = ("data", "examples", "records", "rows", "questions", "items")
@@ -231,8 +231,14 @@ def _broken_json(file: str, error: json.JSONDecodeError) -> UnreadableDataError:
 
 def _unfolded(file: str, value: Any, where: str) -> Iterator[Row | Problem]:
     """The records inside a JSON value: the items of its list, of the list in its envelope, or the value itself."""
-    envelope = _envelope(value) if isinstance(value, dict) else None
-    if envelope is not None:
+    while isinstance(value, dict):
+        lists = _lists_of_records(value)
+        if len(lists) > 1:
+            yield _several_lists(lists).at(Place(file, where or "top"))
+            return
+        envelope = _envelope(value)
+        if envelope is None:
+            break
         where, value = f"{where}, {envelope}".removeprefix(", "), value[envelope]
     items = ((f"{where}[{number}]", item) for number, item in enumerate(value)) if isinstance(value, list) else None
     for place, item in items or ((where or "top", value),):
@@ -241,6 +247,38 @@ def _unfolded(file: str, value: Any, where: str) -> Iterator[Row | Problem]:
 
 def _envelope(value: dict[str, Any]) -> str | None:
     """The field that holds the records, in an object that is not a record itself."""
-    if TASK_FIELDS & value.keys() or RECORD_ROLES & assign(tuple(value)).keys():
+    if _is_record(value):
         return None
-    return next((name for name in ENVELOPES if isinstance(value.get(name), list | dict)), None)
+    held = {plain_name(name): name for name in reversed(value) if isinstance(value[name], list | dict)}
+    return next((held[name] for name in ENVELOPES if name in held), None)
+
+
+def _lists_of_records(value: dict[str, Any]) -> dict[str, int]:
+    """How many items each list of records has that stands in an object: in a field, or in the envelope that a field is.
+
+    Objects under the name of an envelope are records, too, whatever their columns are called.
+    """
+    lists: dict[str, int] = {}
+    for name, held in ({} if _is_record(value) else value).items():
+        inner = _envelope(held) if isinstance(held, dict) else None
+        items = held if inner is None else held[inner]
+        known = plain_name(name) in ENVELOPES
+        if isinstance(items, list) and any(isinstance(item, dict) and (known or _is_record(item)) for item in items):
+            lists[name] = len(items)
+    return lists
+
+
+def _is_record(value: dict[str, Any]) -> bool:
+    return bool(TASK_FIELDS & value.keys() or RECORD_ROLES & assign(tuple(value)).keys())
+
+
+def _several_lists(lists: Mapping[str, int]) -> Flaw:
+    """Which of them is meant cannot be known: read together, a list of test records would be trained on."""
+    told = ", ".join(f"{excerpt(name)} ({count:,})" for name, count in list(lists.items())[:5])
+    return Flaw(
+        "several_lists",
+        "dropped",
+        f"{len(lists)} lists of records: {told}",
+        "one list of records",
+        "write each list to a file of its own, and name those that are meant",
+    )

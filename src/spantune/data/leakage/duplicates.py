@@ -90,8 +90,8 @@ class _Found:
         """Whether one of the twins stands under another title than the record."""
         own = self.rows[index].document
         if own in self.documents:
-            others = (twin for twin in twins if self.rows[twin].document in self.documents - {own})
-            if (other := next(others, None)) is not None:
+            others = ((twin, self.rows[twin].document) for twin in twins)
+            if (other := next((twin for twin, name in others if name != own and name in self.documents), None)) is not None:
                 self.add("renamed_document", index, other, None)
 
 

@@ -149,16 +149,26 @@ def _find_questions(by_kind: ByKind, tests: Sequence[Record], trains: Sequence[R
     for index in by_kind.untouched():
         left[question(tests[index])].append(index)
     asked, known = list(left), list(of_trains)
+    answered: dict[int, dict[str, int]] = {}
     for number, twins in near_twins(asked, known, LINES).items():
+        for twin in twins:
+            if twin.index not in answered:  # once a question: one may be asked of every document
+                answered[twin.index] = _first_with(of_trains[known[twin.index]], trains)
         for index in left[asked[number]]:
-            _add_question(by_kind, index, [(twin, trains[at]) for twin in twins for at in of_trains[known[twin.index]]])
+            own = answers_of(tests[index])
+            shared = ((twin, own & answered[twin.index].keys()) for twin in twins)
+            same = next(((twin, min(answered[twin.index][one] for one in ones)) for twin, ones in shared if ones), None)
+            twin, at = same or (twins[0], of_trains[known[twins[0].index]][0])
+            by_kind.add("same_question_and_answer" if same else "same_question", index, trains[at], twin.similarity)
 
 
-def _add_question(by_kind: ByKind, index: int, twins: Sequence[tuple[Twin, Record]]) -> None:
-    own = answers_of(by_kind.records[index])
-    same = next(((twin, record) for twin, record in twins if own & answers_of(record)), None)
-    twin, record = same or twins[0]
-    by_kind.add("same_question_and_answer" if same else "same_question", index, record, twin.similarity)
+def _first_with(indices: Sequence[int], trains: Sequence[Record]) -> dict[str, int]:
+    """By answer the first of these records that has it."""
+    first: dict[str, int] = {}
+    for index in indices:
+        for answer in answers_of(trains[index]):
+            first.setdefault(answer, index)
+    return first
 
 
 def _find_answers(by_kind: ByKind, tests: Sequence[Record], trains: Sequence[Record]) -> None:

@@ -36,19 +36,23 @@ def agree(annotations: Sequence[Marked], predicted: bool = False) -> Agreed:
     ['annotators_disagree']
     """
     decided = [one for one in annotations if not one.skipped]
-    skipped = len(annotations) - len(decided)
+    flaws = unused_flaws(len(decided), len(annotations) - len(decided), predicted)
     if not decided:
-        if skipped:
-            return Agreed(None, (_skipped_flaw(skipped, "quarantined"),))
-        return Agreed(None, (_prediction_flaw(),) if predicted else ())
+        return Agreed(None, tuple(flaws))
     spans = tuple(span for one in decided for span in one.spans)
-    flaws = [_skipped_flaw(skipped, "repaired")] if skipped else []
     if spans and not all(one.spans for one in decided):
         flaws.append(disagreement_flaw(len(spans)))
     parts = max((len({span.text for span in one.spans}) for one in decided), default=0)
     if parts > 1:
         flaws.append(several_spans_flaw(parts))
     return Agreed(spans, tuple(flaws))
+
+
+def unused_flaws(decided: int, skipped: int, predicted: bool) -> list[Flaw]:
+    """What to tell of annotations without a decision, and of a model's guesses where no person did anything."""
+    if skipped:
+        return [_skipped_flaw(skipped, "repaired" if decided else "quarantined")]
+    return [_prediction_flaw()] if predicted and not decided else []
 
 
 def disagreement_flaw(answers: int) -> Flaw:
@@ -92,7 +96,7 @@ def _skipped_flaw(skipped: int, outcome: str) -> Flaw:
         f"{skipped} annotation{'s' if skipped > 1 else ''} cancelled, discarded or not submitted"
         + ("" if alone else "; the others were used"),
         "an annotation that was submitted",
-        "annotate the question, or leave it out" if alone else "nothing, if the annotations that are left suffice",
+        "annotate the record, or leave it out" if alone else "nothing, if the annotations that are left suffice",
     )
 
 
@@ -100,7 +104,7 @@ def _prediction_flaw() -> Flaw:
     return Flaw(
         "predictions_ignored",
         "repaired",
-        "predictions of a model, and no annotation by a person; the question is unlabelled",
+        "predictions of a model, and no annotation by a person; the record is unlabelled",
         "an annotation that was submitted",
         "have a person submit or correct the predictions, and export again",
     )

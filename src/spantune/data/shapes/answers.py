@@ -14,10 +14,16 @@ from typing import Any
 from spantune.data.problems import Changed, Flaw, describe, excerpt, text_flaw
 from spantune.data.records import Span
 from spantune.data.shapes.annotations import disagreement_flaw, several_spans_flaw
+from spantune.data.shapes.columns import spelled
 from spantune.data.shapes.plain import plain_value
 
 TEXT_KEYS = ("text", "answer", "answer_text", "span")
 START_KEYS = ("answer_start", "start", "answer_starts", "start_index")
+
+NAMES = (*TEXT_KEYS, *START_KEYS, "answer_category", "spans")
+"""The fields of an answer that are read; their capitals do not matter."""
+
+START_ALONE = "start_without_text"
 
 NOT_GIVEN = "NOT_GIVEN"
 """What the Haystack annotation tool writes as the category of an answer that says "there is none" (haystack#287)."""
@@ -174,8 +180,7 @@ def _entries(value: Any, starts: Any, context: str) -> list[_Entry]:
         value = _decoded(value, context)
     if value != value:
         value = None  # a NaN is how pandas writes an empty cell as JSON
-    if isinstance(starts, str) and starts.lstrip().startswith("["):
-        starts = _literal(starts, starts)
+    starts = _listed(starts)
     form = FORMS.get(type(value))
     if form is None:
         flaw = Flaw(
@@ -189,29 +194,47 @@ def _entries(value: Any, starts: Any, context: str) -> list[_Entry]:
     return list(form(value, starts))
 
 
-def _from_nothing(value: None, starts: Any) -> Iterator[_Entry]:
+def _from_nothing(value: object, starts: Any) -> Iterator[_Entry]:
+    """No answer; unless a start says that there is one."""
+    given = [start for start in map(parse_start, starts if isinstance(starts, list) else [starts]) if isinstance(start, int)]
+    if max(given, default=0) > 0:  # 0 and -1 are how tables fill the start of no answer
+        flaw = Flaw(
+            START_ALONE,
+            "quarantined",
+            f"an answer starts at {max(given)}, and its text is {describe(value)}",
+            "the answer's text; or neither text nor start, where there is no answer",
+            "write the answer as it stands in the context, or leave the start out",
+        )
+        raise _Unreadable(flaw)
     return iter(())
 
 
 def _from_text(value: str, starts: Any) -> Iterator[_Entry]:
-    if value and not value.isspace():
-        yield _Entry(value, starts[0] if isinstance(starts, list) and starts else starts)
+    return _at_each(_Entry(value, starts)) if value and not value.isspace() else _from_nothing(value, starts)
 
 
 def _from_object(value: Mapping[str, Any], starts: Any) -> Iterator[_Entry]:
-    """`{"text": …, "answer_start": …}`, either of them one value or a list."""
+    """`{"text": …, "answer_start": …}`, either of them one value or a list; `starts` where it gives none itself."""
+    value = spelled(value, NAMES)
     if not value:
-        return
+        return _from_nothing(None, starts)
     if isinstance(value.get("spans"), list) and not set(TEXT_KEYS) & value.keys():
-        yield from _parts(value["spans"])
-        return
+        return _parts(value["spans"])
     entry = _fields(value)
+    if entry.start is None:
+        entry = replace(entry, start=starts)
+    empty = entry.text is None or entry.text == ""
+    return _from_nothing(entry.text, entry.start) if empty and entry.given else _at_each(entry)
+
+
+def _at_each(entry: _Entry) -> Iterator[_Entry]:
+    """One reference of an object: its texts with their starts, or its one text at each place that it is given."""
     if not entry.given:
-        yield entry
-    elif isinstance(entry.text, list):
-        yield from _zipped(entry.text, entry.start)
-    elif entry.text is not None and entry.text != "":
-        yield entry
+        return iter([entry])
+    if isinstance(entry.text, list):
+        return _zipped(entry.text, entry.start)
+    starts = entry.start if isinstance(entry.start, list) else [entry.start]
+    return (replace(entry, start=start) for start in starts or [None])
 
 
 def _parts(spans: list[Any]) -> Iterator[_Entry]:
@@ -223,10 +246,12 @@ def _parts(spans: list[Any]) -> Iterator[_Entry]:
 
 def _from_list(value: list[Any], starts: Any) -> Iterator[_Entry]:
     """A list of texts, with a list of starts beside it or none, or of objects."""
-    if any(isinstance(item, dict) for item in value):
-        yield from (_fields(item) if isinstance(item, dict) else _Entry(item, None) for item in value)
-    else:
-        yield from _zipped(value, starts)
+    if not any(isinstance(item, dict) for item in value):
+        return _zipped(value, starts)
+    entries = [_fields(spelled(item, NAMES)) if isinstance(item, dict) else _Entry(item, None) for item in value]
+    if all(entry.start is None and entry.given for entry in entries):
+        entries = [replace(entry, start=one.start) for entry, one in zip(entries, _zipped(value, starts), strict=True)]
+    return (one for entry in entries for one in _at_each(entry))
 
 
 FORMS: Mapping[type, Callable[[Any, Any], Iterator[_Entry]]] = {
@@ -238,7 +263,7 @@ FORMS: Mapping[type, Callable[[Any, Any], Iterator[_Entry]]] = {
 
 
 def _zipped(texts: list[Any], starts: Any) -> Iterator[_Entry]:
-    if starts is None or starts == "":
+    if starts in (None, "", []):
         starts = [None] * len(texts)
     elif not isinstance(starts, list):
         starts = [starts]
@@ -266,7 +291,12 @@ def _fields(value: Mapping[str, Any]) -> _Entry:
         )
         raise _Unreadable(flaw)
     start = next((value[key] for key in START_KEYS if key in value), None)
-    return _Entry(value[text_key], start, value.get("answer_category") != NOT_GIVEN)
+    return _Entry(value[text_key], _listed(start), value.get("answer_category") != NOT_GIVEN)
+
+
+def _listed(starts: Any) -> Any:
+    """The list that a table's cell of starts spells out; any other value as it is."""
+    return _literal(starts, starts) if isinstance(starts, str) and starts.lstrip().startswith("[") else starts
 
 
 def _decoded(cell: str, context: str) -> Any:
@@ -275,7 +305,7 @@ def _decoded(cell: str, context: str) -> Any:
         return cell
     value = _literal(cell, cell)
     if isinstance(value, dict):
-        return value if not value or set(TEXT_KEYS) & value.keys() else cell
+        return value if not value or set(TEXT_KEYS) & spelled(value, NAMES).keys() else cell
     return value if all(item is None or isinstance(item, str | dict) for item in value) else cell
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from spantune.data.records import Fields, Place, Span
 from spantune.data.rows import Made, Origin, Row
-from spantune.data.shapes.annotations import Marked
+from spantune.data.shapes.annotations import Marked, misplaced_flaw, unused_flaws
 from spantune.data.shapes.columns import ROLES, Planner
 from spantune.data.shapes.flat import question_lacks
 from spantune.data.shapes.making import broken, fields_of
@@ -74,10 +74,15 @@ def reader(plan: Planner) -> Convert:
         own = plan(tuple(case.data))
         context = case.data.get(own.roles.get("context", "context"))
         asked = _answer_question(case)
-        marked = [Marked(_spans(one.value, context), not one.submitted) for one in case.responses.get(asked, ())]
+        given = case.responses.get(asked, ())
+        marked = [Marked(tuple(filter(None, _spans(one.value, context))), not one.submitted) for one in given]
+        flaws = [misplaced_flaw(one.value) for one in given if one.submitted and None in _spans(one.value, context)]
         more = case.metadata + _other_responses(case, asked)
         place = Place(origin.file, row.where)
-        yield annotated_question(case.data, own, place, origin, marked, bool(case.suggestions), more)
+        made = annotated_question(case.data, own, place, origin, marked, bool(case.suggestions), more)
+        if made.record is not None:
+            made = Made(made.record, made.problems + tuple(flaw.at(place, made.record.id) for flaw in flaws))
+        yield made
 
     return convert
 
@@ -91,9 +96,12 @@ def label_reader(plan: Planner) -> Convert:
             yield broken(origin, row.where, "a record with 'fields' and 'responses'", row.value)
             return
         asked = _named(case, "label") or next(iter(case.responses), "")
-        labels = [one.value for one in case.responses.get(asked, ()) if one.submitted]
+        given = case.responses.get(asked, ())
+        labels = [one.value for one in given if one.submitted]
+        unused = unused_flaws(len(labels), len(given) - len(labels), bool(case.suggestions))
         data = case.data | {name: value for name, value in case.metadata if name not in case.data}
-        yield annotated_text(data, plan(tuple(data)), Place(origin.file, row.where), origin, labels)
+        more = _other_responses(case, asked)
+        yield annotated_text(data, plan(tuple(data)), Place(origin.file, row.where), origin, labels, unused, more)
 
     return convert
 
@@ -190,13 +198,26 @@ def _is_spans(value: Any) -> bool:
     return any("start" in one for one in objects(value)) or (isinstance(value, dict) and "start" in value)
 
 
-def _spans(value: Any, context: Any) -> tuple[Span, ...]:
+def _spans(value: Any, context: Any) -> tuple[Span | None, ...]:
+    """The marked spans, texts as they are; `None` for one that has neither a text nor a place that can be used."""
     if isinstance(value, dict) and isinstance(value.get("start"), list):  # a table turns a list of objects inside out
         columns = [
             value[name] if isinstance(value.get(name), list) else [None] * len(value["start"]) for name in ("end", "text")
         ]
         value = [{"start": start, "end": end, "text": text} for start, end, text in zip(value["start"], *columns, strict=False)]
-    if isinstance(value, str):
-        return (Span(value),) if value.strip() else ()
-    found = (sliced(context, one.get("start"), one.get("end"), one.get("text")) for one in objects(value))
-    return tuple(span for span in found if span is not None)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return ()
+    return tuple(_span(one, context) for one in (value if isinstance(value, list) else [value]))
+
+
+def _span(one: Any, context: Any) -> Span | None:
+    if isinstance(one, str):
+        return Span(one) if one.strip() else None
+    if not isinstance(one, dict):
+        return None
+    return sliced(context, _whole(one.get("start")), _whole(one.get("end")), one.get("text"))
+
+
+def _whole(offset: Any) -> Any:
+    """A table with empty cells makes floats of offsets."""
+    return int(offset) if isinstance(offset, float) and offset.is_integer() else offset

@@ -2,10 +2,11 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from spantune.errors import ConfigError
 
@@ -63,7 +64,7 @@ def assign(names: tuple[str, ...], forced: Forced = ()) -> Mapping[str, str]:
     {'context': 'Body', 'text': 'text'}
     """
     taken = {name for _, name in forced}
-    by_name = {_plain(name): name for name in reversed(names) if name not in taken}
+    by_name = {plain_name(name): name for name in reversed(names) if name not in taken}
     found = {role: name for role, name in forced if name in names}
     for role, aliases in ROLES.items():
         match = next((by_name[alias] for alias in aliases if alias in by_name), None)
@@ -98,7 +99,32 @@ def is_reserved(name: str) -> bool:
     >>> is_reserved("Question"), is_reserved("topic")
     (True, False)
     """
-    return _plain(name) in RESERVED
+    return plain_name(name) in RESERVED
+
+
+@lru_cache(maxsize=1024)
+def plain_name(name: str) -> str:
+    """A name without what does not matter in it.
+
+    >>> plain_name("Answer-Start ")
+    'answer_start'
+    """
+    return re.sub(r"[\s\-]+", "_", name.strip().lower())
+
+
+def spelled(value: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """An object of a nested file with its fields under just these names, where case, blanks or hyphens are all that differs.
+
+    >>> spelled({"Qas": [], "QAS": 1, "Topic": "x"}, ("qas",))
+    {'qas': [], 'QAS': 1, 'Topic': 'x'}
+    """
+    missing = set(names) - value.keys()
+    found: dict[str, Any] = {}
+    for name, one in value.items():
+        plain = plain_name(name)
+        found[plain if plain in missing else name] = one
+        missing.discard(plain)
+    return found
 
 
 _PAIR = re.compile(r'\s*(?P<role>[^=,"]*?)\s*=\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^,"][^,]*?|))\s*(?:,|$)')
@@ -159,7 +185,7 @@ def similar(names: Iterable[str], roles: Iterable[str]) -> dict[str, str]:
     >>> similar(["Qestion", "Body"], ["question", "context"])
     {'question': 'Qestion'}
     """
-    left = {_plain(name): name for name in names}
+    left = {plain_name(name): name for name in names}
     found = {}
     for role in roles:
         scored = (difflib.get_close_matches(alias, left, n=1, cutoff=0.75) for alias in ROLES[role])
@@ -178,7 +204,3 @@ def _quoted(name: str) -> str:
     if '"' in name or "," in name or name != name.strip():
         return '"' + name.replace('"', '""') + '"'
     return name
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s\-]+", "_", name.strip().lower())

@@ -7,6 +7,7 @@ says that there is no answer, whatever `is_impossible` says beside it (deepset-a
 from collections.abc import Iterator
 from typing import Any
 
+from spantune.data.shapes.columns import spelled
 from spantune.data.shapes.shape import Seen
 
 
@@ -16,11 +17,11 @@ def signs(seen: Seen) -> bool:
 
 
 def _answers(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    paragraphs = [row] if "qas" in row else row.get("paragraphs")
-    for paragraph in _objects(paragraphs):
-        for question in _objects(paragraph.get("qas")):
-            yield from _objects(question.get("answers"))
+    for paragraph in (row, *_objects(row, "paragraphs")):
+        for question in _objects(paragraph, "qas"):
+            yield from (spelled(answer, ("answer_category",)) for answer in _objects(question, "answers"))
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+def _objects(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    inner = spelled(value, (name,)).get(name)
+    return [one for one in inner if isinstance(one, dict)] if isinstance(inner, list) else []

@@ -15,7 +15,7 @@ from typing import Any
 from spantune.data.problems import Flaw, describe, excerpt, text_flaw
 from spantune.data.records import Fields, Place, Span
 from spantune.data.rows import Made, Origin, Row
-from spantune.data.shapes.annotations import Marked, misplaced_flaw
+from spantune.data.shapes.annotations import Marked, misplaced_flaw, unused_flaws
 from spantune.data.shapes.columns import ROLES, Plan, Planner
 from spantune.data.shapes.flat import question_lacks
 from spantune.data.shapes.making import broken, fields_of
@@ -89,9 +89,11 @@ def label_reader(plan: Planner) -> Convert:
             yield broken(origin, row.where, "a task with 'data' and 'annotations'", task)
             return
         data = _data(task, plan)
-        decided = [one for one in _annotations(task) if not _is_skipped(one)]
+        annotations = _annotations(task)
+        decided = [one for one in annotations if not _is_skipped(one)]
         labels = [value["choices"] for one in decided for value in _values(one) if "choices" in value]
-        yield annotated_text(data, plan(tuple(data)), Place(origin.file, row.where), origin, labels)
+        unused = unused_flaws(len(decided), len(annotations) - len(decided), bool(task.get("predictions")))
+        yield annotated_text(data, plan(tuple(data)), Place(origin.file, row.where), origin, labels, unused, _meta(task))
 
     return convert
 

@@ -12,7 +12,7 @@ from typing import Any
 from spantune.data.problems import Changed, Flaw, describe, text_flaw
 from spantune.data.records import Example, Fields, Place, Span
 from spantune.data.rows import Made, Origin
-from spantune.data.shapes.answers import parse_answers, parse_flag
+from spantune.data.shapes.answers import START_ALONE, parse_answers, parse_flag, parse_start
 from spantune.data.shapes.columns import FIELDS, Plan
 from spantune.data.shapes.plain import Value, plain_value, whole
 
@@ -61,10 +61,10 @@ def _answers_of(
         return None, [impossible]
     if "answers" not in roles:
         return (() if impossible else None), ()
-    value = row[roles["answers"]]
-    if impossible is None and "impossible" in roles and (value is None or (isinstance(value, str) and not value.strip())):
+    value, start = row[roles["answers"]], row[roles["starts"]] if "starts" in roles else None
+    if impossible is None and "impossible" in roles and _is_absent(value) and not isinstance(parse_start(start), int):
         return None, ()  # a table that has both columns, and says nothing in either
-    parsed = parse_answers(value, row.get(roles["starts"]) if "starts" in roles else None, context)
+    parsed = parse_answers(value, start, context)
     if parsed.not_given:
         impossible = None  # the Haystack annotation tool writes is_impossible: false beside its own mark
     if impossible and parsed.spans:
@@ -72,6 +72,8 @@ def _answers_of(
             *parsed.flaws,
             _contradiction("true", f"{len(parsed.spans)} answers, such as {describe(parsed.spans[0].text)}"),
         ]
+    if impossible and [flaw.code for flaw in parsed.flaws] == [START_ALONE]:
+        return (), ()  # neither its flag nor its text speaks of an answer
     if impossible is False and not parsed.spans and not parsed.flaws:
         return parsed.spans, [_contradiction("false", "no answers")]
     return parsed.spans, parsed.flaws

@@ -10,18 +10,23 @@ from typing import Any
 from spantune.data.records import Span
 from spantune.data.rows import Made, Origin, Row
 from spantune.data.shapes import squad
-from spantune.data.shapes.columns import Planner
+from spantune.data.shapes.columns import Planner, spelled
 from spantune.data.shapes.shape import Convert, Seen
 
 DERIVED = ("context_tokens", "question_tokens")
+OF_LINE = ("context", "qas", "header", *DERIVED)
+OF_QUESTION = ("detected_answers", "answers", *DERIVED)
+OF_ANSWER = ("text", "char_spans")
+"""The fields that are read here; their capitals do not matter, as in any other shape."""
 
 
 def signs(seen: Seen) -> bool:
     """MRQA is known by its detected answers, or by its header."""
     if "qas" not in seen.roles:
         return False
-    questions = [one for row in seen.rows for one in _list(row.get("qas")) if isinstance(one, dict)]
-    return any("detected_answers" in one for one in questions) or "header" in seen.names
+    questions = [one for row in seen.rows for one in _list(row.get(seen.roles["qas"])) if isinstance(one, dict)]
+    detected = any("detected_answers" in spelled(one, OF_QUESTION) for one in questions)
+    return detected or any("header" in spelled(row, OF_LINE) for row in seen.rows)
 
 
 def reader(plan: Planner) -> Convert:
@@ -29,9 +34,10 @@ def reader(plan: Planner) -> Convert:
     paragraphs = squad.reader(plan)
 
     def convert(row: Row, origin: Origin) -> Iterator[Made]:
-        if isinstance(row.value, dict) and "header" in row.value and "qas" not in row.value:
+        line = spelled(row.value, OF_LINE) if isinstance(row.value, dict) else row.value
+        if isinstance(line, dict) and "header" in line and "qas" not in line:
             return
-        yield from paragraphs(Row(row.where, _paragraph(row.value)), origin)
+        yield from paragraphs(Row(row.where, _paragraph(line)), origin)
 
     return convert
 
@@ -45,16 +51,16 @@ def _paragraph(line: Any) -> Any:
 
 
 def _question(question: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    kept = {key: value for key, value in question.items() if key not in DERIVED}
+    kept = {key: value for key, value in spelled(question, OF_QUESTION).items() if key not in DERIVED}
     if "detected_answers" not in kept:
         return kept
     detected = kept.pop("detected_answers")
     spans = [one for answer in _list(detected) for one in _spans(answer, context)]
-    raw = [text for text in _list(kept.pop("answers", None)) if isinstance(text, str)]
+    raw = kept.pop("answers", None)
     if not spans and raw:  # not detected is not the same as no answer: the check looks for them
-        return kept | {"answers": raw}
+        return kept | ({"detected_answers": detected} if detected else {}) | {"answers": raw}
     found = [span.get("text") for span in spans if isinstance(span, dict)]
-    other = [text for text in raw if text not in found]
+    other = [text for text in (raw if isinstance(raw, list) else [raw]) if text and text not in found]
     return (
         kept | ({"accepted_answers": other} if other else {}) | {"answers": spans if isinstance(detected, list) else detected}
     )
@@ -62,6 +68,7 @@ def _question(question: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 def _spans(answer: Any, context: Any) -> Iterator[Any]:
     """The answer at each place where it was detected; as it was written where the places cannot be used."""
+    answer = spelled(answer, OF_ANSWER) if isinstance(answer, dict) else answer
     places = _list(answer.get("char_spans")) if isinstance(answer, dict) else []
     if not places or not isinstance(context, str):
         yield answer
@@ -70,7 +77,10 @@ def _spans(answer: Any, context: Any) -> Iterator[Any]:
         text, start = answer.get("text"), None
         if isinstance(place, list) and len(place) == 2 and all(type(end) is int for end in place):
             start = place[0]
-            text = _slice_or_text(context, Span(str(text), start), place[1] + 1)
+            end = place[1] + 1
+            text = (
+                context[max(start, 0) : end] or None if text is None else _slice_or_text(context, Span(str(text), start), end)
+            )
         yield {"text": text, "answer_start": start}
 
 

@@ -20,8 +20,8 @@ TAGS = {"B", "I", "O"}
 
 
 def signs(seen: Seen) -> bool:
-    """Tokens for question and context, and tags beside them."""
-    return any(isinstance(row.get("question"), list) and _is_tokens(row.get("context")) for row in seen.rows)
+    """Tokens for question and context, and no answers but tags."""
+    return "answers" not in seen.roles and any(map(_is_tagged, seen.rows))
 
 
 def reader(plan: Planner) -> Convert:
@@ -59,6 +59,19 @@ def _spans(tokens: Sequence[str], tags: Sequence[str]) -> Iterator[Span]:
         if tag != "O":
             parts.append(token)
         position += len(token) + 1
+
+
+def _is_tagged(row: dict[str, Any]) -> bool:
+    """Whether this is a question in tokens; a table written column by column has lists of texts there, too.
+
+    Where there are no tags to tell, texts hold blanks, or are as many in one column as in the other (Chinese has no blanks).
+    """
+    question, context, tags = (row.get(name) for name in ("question", "context", "label"))
+    if not (isinstance(question, list) and isinstance(context, list) and question and _is_tokens(context)):
+        return False
+    if tags is not None:
+        return isinstance(tags, list) and len(tags) == len(context) and set(map(str, tags)) <= TAGS
+    return len(question) != len(context) and not any(len(token.split()) > 1 for token in context)
 
 
 def _is_tokens(value: Any) -> bool:

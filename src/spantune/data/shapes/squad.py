@@ -9,9 +9,12 @@ from typing import Any
 from spantune.data.problems import text_flaw
 from spantune.data.records import Fields, Place
 from spantune.data.rows import Made, Origin, Row
-from spantune.data.shapes.columns import Plan, Planner, is_reserved
+from spantune.data.shapes.columns import Plan, Planner, is_reserved, spelled
 from spantune.data.shapes.making import Titled, broken, document_of, example, fields_of
 from spantune.data.shapes.shape import Convert, Seen
+
+NESTS = ("paragraphs", "qas")
+"""The lists in which SQuAD nests."""
 
 ABOUT = ("id", "context", "document")
 """What a paragraph says of itself, and not of its questions."""
@@ -29,12 +32,14 @@ def reader(plan: Planner) -> Convert:
         if not isinstance(row.value, dict):
             yield broken(origin, row.where, "an article with 'paragraphs'", row.value)
             return
-        article = row.value
+        article = spelled(row.value, NESTS)
         own = plan(tuple(article))
-        if "qas" in article and "paragraphs" not in article:
-            yield from _questions(row, Titled(None), (), plan, origin)
-            return
         paragraphs = article.get("paragraphs")
+        if article.get("qas") is not None or ("qas" in article and "paragraphs" not in article):
+            alone = {name: value for name, value in article.items() if name != "paragraphs"}
+            yield from _questions(Row(row.where, alone), Titled(None), (), plan, origin)
+            if paragraphs is None:
+                return
         if not isinstance(paragraphs, list):
             yield broken(origin, f"{row.where}.paragraphs", "a list of paragraphs", paragraphs)
             return
@@ -51,7 +56,7 @@ def reader(plan: Planner) -> Convert:
 
 
 def _questions(row: Row, of_article: Titled, fields: Fields, plan: Planner, origin: Origin) -> Iterator[Made]:
-    paragraph: dict[str, Any] = row.value
+    paragraph = spelled(row.value, NESTS)
     own = plan(tuple(paragraph))
     if "qas" not in paragraph and {own.roles.get(role) for role in ABOUT} >= paragraph.keys():
         return  # a passage that nothing is asked about
@@ -106,7 +111,8 @@ def _fields(value: dict[str, Any], plan: Plan, level: str, document_used: bool) 
 
     A name that would play a role in a question, such as the id of a paragraph, is kept with its level before it.
     """
-    used = {"paragraphs", "qas", plan.roles.get("context")} | ({plan.roles.get("document")} if document_used else set())
+    read = NESTS if level == "article" else ("qas",)
+    used = {*read, plan.roles.get("context")} | ({plan.roles.get("document")} if document_used else set())
     names = [name for name in value if name not in used]
     if not names:
         return ()

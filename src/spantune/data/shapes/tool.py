@@ -53,22 +53,32 @@ def sliced(context: Any, start: Any, end: Any, text: Any) -> Span | None:
     return None
 
 
-def annotated_text(data: dict[str, Any], plan: Plan, place: Place, origin: Origin, labels: Sequence[Any]) -> Made:
-    """One text, with the label that each annotator gave it; a text that they call by different names is set aside."""
+def annotated_text(
+    data: dict[str, Any], plan: Plan, place: Place, origin: Origin, labels: Sequence[Any], unused: Sequence[Flaw], more: Fields
+) -> Made:
+    """One text, with the label that each annotator gave it; a text that they call by different names is set aside.
+
+    `unused` tells of annotations and predictions that give it none; `more` are fields beside those of its data.
+    """
     distinct = {json.dumps(label, sort_keys=True, default=str): label for label in labels}
-    if len(distinct) < 2:
-        return labelled_text(data, plan, place, origin, next(iter(distinct.values()), None))
-    made = labelled_text(data, plan, place, origin, None)
+    flaws = list(unused)
+    if len(distinct) > 1:
+        flaws.append(_labels_flaw(list(distinct)))
+    made = labelled_text(data, plan, place, origin, None if len(distinct) > 1 else next(iter(distinct.values()), None))
     if made.record is None:
         return made
-    flaw = Flaw(
+    record = replace(made.record, fields=made.record.fields + more) if more else made.record
+    return Made(record, (*made.problems, *(flaw.at(place, made.record.id) for flaw in flaws)))
+
+
+def _labels_flaw(labels: Sequence[str]) -> Flaw:
+    return Flaw(
         "annotators_disagree",
         "quarantined",
-        f"the labels {', '.join(list(distinct)[:5])}",
+        f"the labels {', '.join(labels[:5])}",
         "one label for one text",
         "decide which label is right, and delete the other annotations",
     )
-    return Made(made.record, (*made.problems, flaw.at(place, made.record.id)))
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

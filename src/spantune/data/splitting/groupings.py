@@ -77,7 +77,7 @@ def by_near_duplicate(records: Sequence[Record]) -> Grouping:
 
 
 def leak_proof(records: Sequence[Record]) -> Grouping:
-    """By document and by near-duplicate; where that joins most of the records into one group, by one of the two.
+    """By document and by near-duplicate; where that joins most of the records into one group, or all, by one of the two.
 
     By near-duplicate alone if that leaves enough to choose from, since no context leaks then; else by document alone.
     """
@@ -87,7 +87,7 @@ def leak_proof(records: Sequence[Record]) -> Grouping:
     if len(after) == len(before):
         return documents
     largest = max(after.values())
-    if not largest > MOST * len(records) > max(before.values()):
+    if len(after) > 1 and not largest > MOST * len(records) > max(before.values()):
         return Grouping(near.keys, f"{near.sentence}: {len(after):,} groups instead of {len(before):,}")
     joins = f"{part_of(largest, len(records))} of the records into one group"
     alone = Grouping(

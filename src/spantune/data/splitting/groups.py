@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spantune.data.fingerprints import record_hash
 from spantune.data.records import Example, Record
@@ -29,8 +29,9 @@ def groups_of(rows: Sequence[Record], grouping: Grouping, seed: int) -> list[Gro
     members: dict[int, list[int]] = defaultdict(list)
     for index, root in enumerate(grouping.roots):
         members[root].append(index)
-    groups = (_group(rows, tuple(indices), seed) for indices in members.values())
-    return sorted(groups, key=lambda group: group.rank)
+    groups = sorted((_group(rows, tuple(indices), seed) for indices in members.values()), key=lambda group: group.rank)
+    met: Counter[bytes] = Counter()
+    return sorted((_apart(group, met) for group in groups), key=lambda group: group.rank)
 
 
 def class_of(row: Record) -> str:
@@ -58,8 +59,16 @@ def _group(rows: Sequence[Record], members: tuple[int, ...], seed: int) -> Group
     digest = hashlib.sha256(str(seed).encode())
     for content in sorted(record_hash(rows[index]) for index in members):
         digest.update(content.encode())
-    # Ids part records of one content, which row by row would be in the order of the file otherwise.
+    # Ids order records of one content, which row by row would be in the order of the file otherwise.
     ids = tuple(sorted(rows[index].id for index in members))
     classes = Counter(class_of(rows[index]) for index in members)
     stratum = "" if isinstance(rows[members[0]], Example) else max(sorted(classes), key=lambda name: classes[name])
     return Group(members, classes, stratum, (digest.digest(), ids))
+
+
+def _apart(group: Group, met: Counter[bytes]) -> Group:
+    """The group, its rank away from those met that are equal to it: side by side they would be drawn together, as one group."""
+    digest, ids = group.rank
+    met[digest] += 1
+    again = met[digest] - 1
+    return replace(group, rank=(hashlib.sha256(digest + str(again).encode()).digest(), ids)) if again else group
