@@ -27,6 +27,11 @@ def test_a_requirement_that_is_not_met_ends_with_three(spantune, reader_run, man
     assert failed(spantune("evaluate", reader_run, many, "--require", "perfect"), "better, good, fair")
 
 
+def test_a_grade_is_refused_for_a_run_that_classifies(spantune, classifier_run, data_folder):
+    """Previously it was never met, however good the run."""
+    assert failed(spantune("evaluate", classifier_run, data_folder / "texts.json", "--require", "good"), "--require good for")
+
+
 def test_evaluate_says_where_it_goes_wrong_and_what_to_make_of_it(spantune, reader_run, many):
     code, out, _ = spantune("evaluate", reader_run, many)
     assert code == 0

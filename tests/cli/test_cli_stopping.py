@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from spantune.cli import demo
 
 
 @pytest.fixture
@@ -66,6 +69,46 @@ def test_a_training_that_is_killed_leaves_no_lock_and_a_checkpoint(words, tmp_pa
     again = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert again.returncode == 2
     assert "add --resume to go on from the last checkpoint" in again.stderr
+
+
+def test_a_curve_that_is_terminated_leaves_no_temporary_files_and_says_how_to_go_on(data_folder, tiny_model_folder, tmp_path):
+    """Previously SIGTERM ended it where it was, with the checkpoints of the training that ran left in the temporary folder."""
+    (tmp_path / "tmp").mkdir()
+    words = [sys.executable, "-m", "spantune", "curve", str(data_folder / "questions.json"), "--out", "curve"]
+    settings = ["--set", "windows.length=64", "--set", "windows.stride=16", "--set", "training.epochs=60"]
+    process = subprocess.Popen(
+        [*words, "--model", str(tiny_model_folder), *settings],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+    )
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob("tmp/spantune-*")) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert list(tmp_path.glob("tmp/spantune-*"))
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 143, said
+    assert "terminated; the same command goes on: what is measured is kept" in said
+    assert "Traceback" not in said
+    assert not list(tmp_path.glob("tmp/spantune-*"))
+
+
+def test_a_stopped_demo_is_found_again(tmp_path, monkeypatch):
+    """Previously a stopped demo spoke of --resume, which it did not know, and began anew in another folder."""
+    monkeypatch.chdir(tmp_path)
+    assert demo._stopped() == Path("demo-run")
+    for number, name in enumerate(("demo-run", "demo-run-2", "demo-run-3")):
+        (tmp_path / name / ("checkpoints" if number < 2 else "")).mkdir(parents=True)
+        os.utime(tmp_path / name, (number, number))
+    assert demo._stopped() == Path("demo-run-2")
+    shutil.rmtree(tmp_path / "demo-run-2")
+    command = [sys.executable, "-m", "spantune", "demo", "--resume"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "demo-run holds nothing to resume" in told.stderr
 
 
 def _in_two(words):

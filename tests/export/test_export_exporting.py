@@ -28,8 +28,8 @@ from spantune.export.exporting import logit_difference
 from spantune.export.graph import adds_up, fuse, fused_nodes, quantise, write_onnx, write_openvino
 from spantune.features import encode
 from spantune.inference import Reader
+from spantune.inference.cores import physical_cores
 from spantune.inference.exported import ENGINES, ExportedReader
-from spantune.inference.exported.engines import physical_cores
 from spantune.inference.exported.reader import Scoring
 from spantune.road.exporting import export_reader
 
@@ -171,6 +171,13 @@ def test_an_exported_folder_answers_where_torch_and_transformers_are_not_install
     assert run.stderr == ""
     wanted = Reader.load(reader_run).answer("What is the capital?", "Paris is the capital of France.").text
     assert run.stdout.splitlines() == [wanted, wanted]
+
+
+def test_an_exported_folder_answers_across_contexts_as_the_run_does(exported, reader_run):
+    contexts = [one.context for one in EXAMPLES]
+    there, here = ExportedReader.load(exported.folder), Reader.load(reader_run, precision="fp32")
+    found = [[one.context for one in reader.best_of(EXAMPLES[0].question, contexts, 3)] for reader in (there, here)]
+    assert found[0] == found[1]
 
 
 def test_a_file_that_was_changed_is_not_answered_from(exported, tmp_path):

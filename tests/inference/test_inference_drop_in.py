@@ -217,6 +217,12 @@ def test_errors_are_value_errors_too_as_they_were(ask):
             ask(**wrong)
 
 
+def test_a_run_that_classifies_is_told(classifier_run):
+    """Previously the run was said to lack two weights."""
+    with pytest.raises(ModelError, match="a run of the task 'classify'"):
+        spantune.pipeline(model=str(classifier_run))
+
+
 def test_a_loaded_model_without_the_head_is_told(ask, tiny_classifier_model):
     with pytest.raises(ModelError, match="BertForSequenceClassification"):
         spantune.pipeline("question-answering", tiny_classifier_model, tokenizer=ask.tokenizer)

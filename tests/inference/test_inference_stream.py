@@ -19,7 +19,7 @@ from spantune.data import Example
 from spantune.errors import ConfigError, DataError, QuestionTooLongError
 from spantune.features import batches_by_length, encode
 from spantune.features.scores import WindowScores
-from spantune.inference import Answering, Reader, ReaderSettings, stream, threads
+from spantune.inference import Answering, Reader, ReaderSettings, cores, stream, threads
 from spantune.inference.across import ranked
 from spantune.inference.answers import Alternative, Answer
 from spantune.inference.choosing import CLOSE, close_call
@@ -242,6 +242,26 @@ def test_the_best_of_many_contexts_is_the_best_of_their_answers(answering):
     assert answering.best_of("What was the note?", contexts[0])[0].context == 0
 
 
+def test_contexts_may_come_one_by_one(answering):
+    """Previously those of a generator were looked at once, and were gone when they were to be read: there was no answer."""
+    contexts = [one.context for one in made_examples(5, seed=9)]
+    assert answering.best_of("What was the note?", iter(contexts)) == answering.best_of("What was the note?", contexts) != ()
+
+
+@pytest.mark.parametrize("asked", [{"question": "Who?", "context": "Ada."}, ("Who?", "Ada."), Example("1", "Who?", None)])
+def test_what_has_no_question_and_context_is_told(answering, asked):
+    """Previously an AttributeError from deep inside."""
+    with pytest.raises(DataError, match="number 1 of what is asked, counted from 0, is "):
+        list(answering.answer_many([Example("0", "Who?", "Ada."), asked]))
+
+
+@pytest.mark.parametrize("wrong", [{"threshold": float("nan")}, {"threshold": "1"}, {"threshold": None}, {"spread": -1}])
+def test_settings_that_are_no_numbers_are_told(wrong):
+    """Previously a threshold of NaN always answered, without a word."""
+    with pytest.raises(ConfigError, match=f"the {next(iter(wrong))} "):
+        ReaderSettings(**wrong)
+
+
 def test_contexts_too_close_to_rank_are_ranked_in_fp32(wordpiece):
     """Previously only the spans of one context were compared again."""
     contexts = [one.context for one in made_examples(40, seed=9)]
@@ -294,6 +314,24 @@ def test_threads_are_never_more_than_the_process_may_use(monkeypatch, tmp_path):
         assert threads.fit_threads() == torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_exported_models_take_the_threads_that_torch_would_take(monkeypatch, tmp_path):
+    """Previously neither the user's word nor a container's share counted."""
+    for name in cores.SET_BY_USER:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(cores, "physical_cores", lambda: 8)
+    (tmp_path / "cpu.max").write_text("250000 100000")
+    assert (cores.usual_threads(tmp_path / "none"), cores.usual_threads(tmp_path / "cpu.max")) == (8, 3)
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert cores.usual_threads(tmp_path / "cpu.max") == 5
+
+
+@pytest.mark.parametrize("wanted", [0, -1, "a", 1.5, True])
+def test_what_is_no_number_of_threads_is_told(wanted):
+    """Previously a RuntimeError of PyTorch."""
+    with pytest.raises(ConfigError, match="threads = "):
+        threads.fit_threads(wanted)
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,16 @@ def test_a_choice_is_measured_once_and_remembered_for_the_machine(tmp_path, monk
     choice._choice.cache_clear()
 
 
+def test_a_choice_for_the_processor_asks_nothing_of_a_gpu(tmp_path, monkeypatch):
+    """Previously a model on the processor took memory of the GPU, for the GPU's name alone."""
+    monkeypatch.setenv("SPANTUNE_CACHE", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: pytest.fail("the GPU was asked"))
+    choice._choice.cache_clear()
+    assert choice.choose_kernel(torch.randn(2, 3, 70, 16), gradients=True) in KERNELS.values()
+    choice._choice.cache_clear()
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -198,7 +208,7 @@ def test_a_choice_is_measured_once_and_remembered_for_the_machine(tmp_path, monk
 )
 def test_a_damaged_memory_is_measured_again(content, tmp_path, monkeypatch):
     monkeypatch.setenv("SPANTUNE_CACHE", str(tmp_path))
-    (tmp_path / f"attention-{choice.machine()}.json").write_text(content)
+    (tmp_path / f"attention-{choice.machine('cpu')}.json").write_text(content)
     choice._choice.cache_clear()
     assert choice.choose_kernel(torch.randn(2, 3, 70, 16), gradients=True) in KERNELS.values()
     choice._choice.cache_clear()
@@ -216,7 +226,7 @@ def test_a_cache_that_cannot_be_written_bars_nothing(tmp_path, monkeypatch):
 def test_a_choice_that_another_process_made_meanwhile_is_taken(tmp_path, monkeypatch):
     """Previously the later one was written over it, with everything else that had been remembered in between."""
     monkeypatch.setenv("SPANTUNE_CACHE", str(tmp_path))
-    file = tmp_path / f"attention-{choice.machine()}.json"
+    file = tmp_path / f"attention-{choice.machine('cpu')}.json"
     key = "cpu float32 3x16 length 64 forward and back: sdpa or three_products"
 
     def meanwhile(asked):

@@ -50,6 +50,8 @@ def command(
         always_answer=always_answer,
         backend=backend,
     )
+    if html is not None:
+        asked.write_html(html)
     show.result(asked.as_dict(trace), as_json=json, text=lambda: show.asked(asked, trace=trace, top=top))
     if html is not None:
-        show.note(f"the trace is in {asked.write_html(html)}")
+        show.note(f"the trace is in {html}")

@@ -59,6 +59,7 @@ def command(
             against=against or ("untuned" if wanted == "better" else None),
             scoring=options.scoring(language, aliases),
             semantic=semantic,
+            require=wanted,
             read_as=options.read_as(shape, columns, encoding),
             watch=watch,
         )

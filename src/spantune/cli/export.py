@@ -34,7 +34,8 @@ def command(
     $ spantune export run --format onnx --data held-out.json
 
     Nothing is kept, and the exit code is 2, where F1 drops by more than 0.3 points or the model is slower than PyTorch on
-    this machine. The folder answers where PyTorch is not installed.
+    this machine. In Python the folder answers by itself,
+    where PyTorch is not installed (ExportedReader.load).
     """
     from spantune.road.exporting import export_reader
 

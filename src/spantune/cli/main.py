@@ -5,8 +5,10 @@ import contextlib
 import gc
 import io
 import os
+import signal
 import sys
 import threading
+from collections.abc import Mapping
 from typing import NoReturn
 
 import typer
@@ -34,7 +36,10 @@ from spantune.errors import SpantuneError, StoppedError
 
 FAILED = 2  # unreadable, misused, or not possible; 1 is kept for "it worked, and found problems"
 INTERRUPTED = 130
-GOING_ON = {  # what is said of an interrupted command
+TERMINATED = 143  # 128 and the number of SIGTERM, as shells tell it
+ENDED: Mapping[object, str] = {INTERRUPTED: "interrupted", TERMINATED: "terminated"}
+GOING_ON = {  # what is said of an interrupted or terminated command
+    demo.NAME: "; spantune demo --resume goes on from the last checkpoint",
     train.NAME: "; --resume goes on from the last checkpoint. Trainings in folds have none: the same command begins them again",
     curve.NAME: "; the same command goes on: what is measured is kept",
     tune.NAME: "; the same command goes on: the trials that ended are kept",
@@ -91,7 +96,10 @@ def spantune(
 
 
 def main() -> NoReturn:
-    """Run the command line. Exit codes: 0 well, 1 problems found, 2 not possible, 3 --require not met, 130 interrupted."""
+    """Run the command line.
+
+    Exit codes: 0 well, 1 problems found, 2 not possible, 3 --require not met, 130 interrupted, 143 ended by SIGTERM.
+    """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # or the library warns of forks that never happen here
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # an answer in letters that the terminal lacks is shown, not a crash
@@ -111,10 +119,15 @@ def main() -> NoReturn:
             typer.echo(f"Error: the output cannot be written: {error.strerror or error}", err=True)
         sys.exit(FAILED)
     except SystemExit as leaving:  # typer makes this of Ctrl-C, without a word
-        if leaving.code == INTERRUPTED:
-            typer.echo("interrupted" + GOING_ON.get(" ".join(sys.argv[1:2]), ""), err=True)
+        if (what := ENDED.get(leaving.code)) is not None:
+            typer.echo(what + GOING_ON.get(" ".join(sys.argv[1:2]), ""), err=True)
         raise
     sys.exit(0)
+
+
+def _terminated(*_: object) -> NoReturn:
+    """Leave as after an error, not at once: what lies in temporary folders is removed on the way."""
+    sys.exit(TERMINATED)
 
 
 def entry() -> NoReturn:
@@ -124,6 +137,8 @@ def entry() -> NoReturn:
     asked to be called at the end is called, and what was written is flushed, as the interpreter does it.
     """
     gc.set_threshold(*SELDOM)
+    if processes.count() == 1:  # several are ended by what started them, which waits for none that computes
+        signal.signal(signal.SIGTERM, _terminated)
     try:
         main()
     except SystemExit as leaving:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 
 from spantune import durable
 from spantune.data.records import Example
@@ -22,7 +23,6 @@ from spantune.export.measuring import Comparison, Limits, compare, refusals
 from spantune.features import Windows
 from spantune.inference import Reader
 from spantune.inference.exported import ENGINES, ExportedFolder, ExportedReader
-from spantune.inference.exported.engines import physical_cores
 from spantune.inference.exported.folder import EXPORT, EXPORTED, TOKENIZER
 from spantune.inference.exported.reader import Scoring
 from spantune.inference.exported.tokens import special_ids
@@ -79,13 +79,14 @@ def export_run(
     `ModelError` when the model cannot be exported, computes something else than PyTorch, or is refused by `limits` and `force`
     is not given; `MissingExtraError`. After an error everything is as it was.
     """
-    _check_choice(format, int8)
+    check_choice(format, int8)
     if not records:
         raise EmptyDataError(
             "no record to measure the exported model on", expected="labelled questions", next_move="give held-out data"
         )
     target = Path(out) if out is not None else _beside(run)
     reader = Reader.load(run, device="cpu")  # where the exported model computes: a GPU would be another comparison
+    threads = torch.get_num_threads()  # as many for both
     _check_target(target)
     with _staging(target) as staging:
         special = special_ids(reader.tokenizer)
@@ -94,7 +95,7 @@ def export_run(
         inputs, fused = _write_model(model_in_fp32, format, int8, staging)
         model = _model_file(format)
         windows = reader.encode(records[:QUESTIONS_CHECKED])
-        engine = ENGINES[format](staging / model, physical_cores())
+        engine = ENGINES[format](staging / model, threads)
         difference = logit_difference(model_in_fp32, Scoring(engine, inputs), windows)
         if not int8:
             _check_difference(difference)
@@ -103,11 +104,11 @@ def export_run(
         (staging / EXPORT).write_text(facts.to_json(), encoding="utf-8")
         in_fp32 = sum(one.numel() * one.element_size() for one in model_in_fp32.parameters())
         sizes = (in_fp32, _size_of(staging, "model.*"))
-        comparison = compare(reader, ExportedReader.load(staging), records, sizes, tick)
+        comparison = compare(reader, ExportedReader.load(staging, threads), records, sizes, tick)
         refused = refusals(comparison, limits or Limits())
         if refused and not force:
             raise _refusal(refused)
-        made = Export(target, format, int8, fused, difference, comparison, refused, physical_cores(), _versions(format), files)
+        made = Export(target, format, int8, fused, difference, comparison, refused, threads, _versions(format), files)
         told = {name: value for name, value in made.as_dict().items() if name not in {"folder", "files"}}
         kept = ExportedFolder(facts.engine, model, inputs, reader.settings, special, files, told)
         (staging / EXPORT).write_text(kept.to_json(), encoding="utf-8")
@@ -120,7 +121,7 @@ def _beside(run: Path | str) -> Path:
         raise ConfigError(
             "no folder to export the embedded reader to: its own belongs to the installed package",
             expected="--out FOLDER",
-            next_move="name a folder of yours; it answers without spantune's own copy of the model",
+            next_move="name a folder of yours; spantune.inference.exported.ExportedReader.load(FOLDER) answers from it",
         )
     return Path(run) / EXPORTED
 
@@ -185,7 +186,8 @@ def _versions(format: str) -> dict[str, str]:
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 
-def _check_choice(format: str, int8: bool) -> None:
+def check_choice(format: str, int8: bool) -> None:
+    """Raise `ConfigError` for a format that is not offered."""
     if format not in FORMATS:
         raise ConfigError(f"the format {format!r}", expected=" or ".join(FORMATS), next_move="--format onnx")
     if int8 and format == "openvino":

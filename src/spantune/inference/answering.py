@@ -8,6 +8,7 @@ from spantune.data.records import Example
 from spantune.errors import DataError, QuestionTooLongError
 from spantune.features import SpanScores, Windows, encode
 from spantune.features.scores import WindowScores
+from spantune.features.template import fast_backend
 from spantune.inference.across import Found, close_merits, one_a_context, ranked
 from spantune.inference.answers import Answer, Asked
 from spantune.inference.choosing import SPANS_KEPT, checked, choose, close_call, decode, spans_compared
@@ -47,7 +48,7 @@ class Answering:
         """Answers in the order of `examples`; see `stream.answer_stream`."""
         return answer_stream(examples, self.encode, self._scorers, self.settings, top, progress, say)
 
-    def best_of(self, question: str, contexts: Sequence[str], top: int = 1) -> tuple[Found, ...]:
+    def best_of(self, question: str, contexts: Iterable[str], top: int = 1) -> tuple[Found, ...]:
         """The `top` best answers to one question across many contexts, best first; see `across.ranked` for what is best.
 
         The windows of all contexts are scored in one stream, longest first. Every context is read: how high a window scores
@@ -55,9 +56,8 @@ class Answering:
         Blank contexts hold no answer. Raises `DataError` for an empty question and for contexts that are no texts,
         `QuestionTooLongError` as `answer` does.
         """
-        if isinstance(contexts, str):
-            contexts = [contexts]
-        rows = one_a_context(self.one(question, NO_CONTEXT), contexts)
+        passages = [contexts] if isinstance(contexts, str) else list(contexts)
+        rows = one_a_context(self.one(question, NO_CONTEXT), passages)
         answers = {answer.id: answer for answer in self.answer_many(rows)}
         if self.careful is not None:
             near = close_merits(ranked(answers.values(), self.settings, len(rows)), max(top, 1))
@@ -118,8 +118,9 @@ class Answering:
                 )
         asked = Example("", question.strip(), context)
         if self.encode([replace(asked, context="")]).lost.cut_questions:  # the context has no say in it, and may be long
+            tokens = fast_backend(self.tokenizer).encode(question, add_special_tokens=False).ids
             raise QuestionTooLongError(
-                f"the question has {len(self.tokenizer.tokenize(question))} tokens, too many beside "
+                f"the question has {len(tokens)} tokens, too many beside "
                 f"{self.settings.windows.stride + 1} tokens of context in a window of {self.settings.windows.length}",
                 expected="a question that leaves room for the context",
                 next_move="shorten the question, or train with a larger windows.length",

@@ -38,7 +38,7 @@ def open_with(run: Path | str, backend: str = AUTO, *, device: str | None = None
             expected=f"one for {backend}",
             next_move=f"spantune export {run} --format {backend} --data held-out.json, or --backend {found.engine}",
         )
-    return ExportedReader.load(home, threads)
+    return ExportedReader.of(home, found, threads)
 
 
 def backend_of(reader: Any) -> str:

@@ -109,7 +109,7 @@ class Reader:
         """
         return self._answering.answer_many(examples, top, progress, say)
 
-    def best_of(self, question: str, contexts: Sequence[str], top: int = 1) -> tuple[Found, ...]:
+    def best_of(self, question: str, contexts: Iterable[str], top: int = 1) -> tuple[Found, ...]:
         """The `top` best answers to one question across many contexts, best first, each with the number of its context.
 
         Contexts are compared by logits, not by the probabilities within each of them. Every context is read. Errors as for

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from spantune.confidence import Calibration
 from spantune.config import WindowsConfig
+from spantune.errors import ConfigError
 
 ANSWER_LENGTH = 30  # tokens; the usual limit where the training data has not taught another
 
@@ -26,6 +27,16 @@ class ReaderSettings:
     calibration: Calibration | None = None
     least_confidence: float = 0.0
     spread: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for a threshold or a spread that is no number, or a spread below 0."""
+        for name, value, least in (("threshold", self.threshold, -math.inf), ("spread", self.spread, 0.0)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < least:
+                raise ConfigError(
+                    f"the {name} {value!r}",
+                    expected="a number" if least < 0 else "a number from 0 on",
+                    next_move=f"leave it as the run has it, or give a {name} like those that spantune train tells",
+                )
 
     @property
     def refuses_above(self) -> float:

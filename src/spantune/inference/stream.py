@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spantune.ahead import ahead
+from spantune.data.problems import describe
+from spantune.errors import DataError
 from spantune.features import SpanScores, Windows
 from spantune.features.scores import WindowScores
 from spantune.inference.answers import Answer, Asked
@@ -83,10 +85,14 @@ def _scored(windows: Windows, score: Score, settings: ReaderSettings, top: int) 
 
 
 def blocks(examples: Iterable[Asked]) -> Iterator[list[Asked]]:
-    """The examples in lists of at most `QUESTIONS_AT_ONCE`, and of contexts of about `CHARACTERS_AT_ONCE` together."""
+    """The examples in lists of at most `QUESTIONS_AT_ONCE`, and of contexts of about `CHARACTERS_AT_ONCE` together.
+
+    Raises `DataError` for what is no example.
+    """
     block: list[Asked] = []
     characters = 0
-    for example in examples:
+    for number, example in enumerate(examples):
+        _check(example, number)
         block.append(example)
         characters += len(example.context)
         if len(block) == QUESTIONS_AT_ONCE or characters >= CHARACTERS_AT_ONCE:
@@ -94,6 +100,17 @@ def blocks(examples: Iterable[Asked]) -> Iterator[list[Asked]]:
             block, characters = [], 0
     if block:
         yield block
+
+
+def _check(example: Asked, number: int) -> None:
+    """Raise `DataError` for what has no question and context, or another thing than texts for them."""
+    texts = (getattr(example, "question", None), getattr(example, "context", None))
+    if not all(isinstance(text, str) for text in texts):
+        raise DataError(
+            f"number {number} of what is asked, counted from 0, is {describe(example)}",
+            expected="records with a question and a context, both texts",
+            next_move="make one of it: Example(id, question, context)",
+        )
 
 
 @dataclass(frozen=True, slots=True)

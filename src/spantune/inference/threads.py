@@ -1,13 +1,10 @@
-"""How many threads to compute with."""
+"""How many threads PyTorch computes with."""
 
-import math
 import os
-from pathlib import Path
 
 import torch
 
-CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # "200000 100000": 2 processors' worth of time; "max 100000": all of it
-SET_BY_USER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+from spantune.inference.cores import CPU_QUOTA, SET_BY_USER, check_threads, quota_of
 
 
 def fit_threads(wanted: int | None = None) -> int:
@@ -15,9 +12,10 @@ def fit_threads(wanted: int | None = None) -> int:
 
     PyTorch takes one thread for each physical core of the machine, or what the user has set, which stays as it is. Neither the
     affinity of the process nor a container's share of the processor's time is looked at, and threads that wait for a
-    processor slow all of them down. Where so many are `wanted`, it is those.
+    processor slow all of them down. Where so many are `wanted`, it is those. Raises `ConfigError` for what is no such number.
     """
     if wanted is not None:
+        check_threads(wanted)
         torch.set_num_threads(wanted)
         return wanted
     now = torch.get_num_threads()
@@ -28,12 +26,3 @@ def fit_threads(wanted: int | None = None) -> int:
     if fitting < now:
         torch.set_num_threads(fitting)
     return fitting
-
-
-def quota_of(file: Path) -> int | None:
-    """The processors that a control group may use, rounded up; `None` where nothing limits it, or there is no such file."""
-    try:
-        quota, period = file.read_text(encoding="ascii").split()
-        return math.ceil(int(quota) / int(period))
-    except (OSError, ValueError):
-        return None

@@ -48,7 +48,7 @@ def resolve_model(name: str) -> str:
         raise ModelError(
             f"no model folder at {name}",
             expected=NAMES,
-            next_move="check the path given to --model",
+            next_move="check the path of the model",
         )
     return name
 
@@ -139,7 +139,7 @@ def _check_folder(folder: Path) -> None:
         raise ModelError(
             f"{folder} has no config.json",
             expected="a model folder as saved by spantune train or save_pretrained()",
-            next_move="check the path given to --model",
+            next_move="check the path of the model",
         )
     if any(folder.glob("*.safetensors")):
         vet(folder)

@@ -19,6 +19,7 @@ from spantune.models import load_tokenizer, open_reader, resolve_model
 from spantune.models.devices import CPU, chosen_device, placed
 from spantune.models.hub import fetched
 from spantune.models.sources import adapters_of
+from spantune.runs.reading import is_run, read_facts
 
 TASK = "question-answering"
 DTYPES = {
@@ -98,6 +99,12 @@ def _loaded(model: Any, tokenizer: Any, revision: str | None, token: Any) -> tup
         if tokenizer is None or isinstance(tokenizer, str | Path):
             tokenizer = load_tokenizer(as_name(tokenizer or model.config._name_or_path))
         return model, tokenizer
+    if is_run(as_name(model)) and (task := read_facts(model).task) != "answer":
+        raise ModelError(
+            f"{model} is a run of the task {task!r}",
+            expected="a run that answers questions",
+            next_move="load it with spantune.Classifier.load",
+        )
     folder = _folder(as_name(model), revision, token)
     if tokenizer is None or isinstance(tokenizer, str | Path):
         tokenizer = load_tokenizer(folder if tokenizer is None else as_name(tokenizer))

@@ -4,7 +4,6 @@ In: a model file, a number of threads. Out: a function from a batch of arrays to
 Does not know: tokenizers, windows.
 """
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -19,29 +18,7 @@ Batch = Mapping[str, Any]
 Engine = Callable[[Batch], tuple[Any, Any]]
 """From the inputs, (B, T) int64 by name, to start and end logits, (B, T) float32 each."""
 
-CORE_OF = Path("/sys/devices/system/cpu")
 OUTPUTS = ("start_logits", "end_logits")
-
-
-def physical_cores(allowed: frozenset[int] | None = None, folder: Path = CORE_OF) -> int:
-    """The physical cores among the processors `allowed`, by default those that this process may use; at least 1.
-
-    Two hyper-threads of one core share its arithmetic, so more threads than cores are no faster. Where the system does not
-    tell which processors share a core, each counts as one.
-
-    >>> physical_cores(frozenset({0, 1, 2}), Path("no-such-folder"))
-    3
-    """
-    if allowed is None:
-        own = hasattr(os, "sched_getaffinity")
-        allowed = frozenset(os.sched_getaffinity(0)) if own else frozenset(range(os.cpu_count() or 1))
-    cores = set()
-    for processor in allowed:
-        try:
-            cores.add((folder / f"cpu{processor}" / "topology" / "thread_siblings_list").read_text(encoding="ascii"))
-        except OSError:
-            cores.add(str(processor))
-    return max(1, len(cores))
 
 
 def library(name: str, extra: str) -> Any:

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from spantune import durable
+from spantune.data.atomic import write_text
+from spantune.embedded import EMBEDDED
 from spantune.errors import RunError
 from spantune.inference.settings import ReaderSettings
 from spantune.wording import first_line
@@ -53,10 +55,11 @@ def read_export(folder: Path | str, format: str = "onnx") -> tuple[Path, Exporte
     """
     home = next((one for one in (Path(folder), Path(folder) / EXPORTED) if (one / EXPORT).is_file()), None)
     if home is None:
+        own = "" if folder != EMBEDDED else " --out FOLDER, and in Python ExportedReader.load(FOLDER)"
         raise RunError(
             f"{folder} holds no exported model",
             expected=f"a run folder with {EXPORTED}/{EXPORT} in it, or that folder itself",
-            next_move=f"spantune export {folder} --format {format} --data held-out.json",
+            next_move=f"spantune export {folder} --format {format} --data held-out.json{own}",
         )
     try:
         record = json.loads((home / EXPORT).read_text(encoding="utf-8"))
@@ -69,6 +72,15 @@ def read_export(folder: Path | str, format: str = "onnx") -> tuple[Path, Exporte
     if wrong or found.model not in found.files:
         raise _damaged(f"{home / (wrong or [found.model])[0]} is not the file that was exported")
     return home, found
+
+
+def keep_settings(folder: Path | str, **settings: Any) -> None:
+    """Let an exported model choose its answers by other settings: that does not depend on what computes their scores.
+
+    Raises `RunError` as `read_export`, `OutputError` where the folder cannot be written.
+    """
+    home, found = read_export(folder)
+    write_text(home / EXPORT, replace(found, settings=replace(found.settings, **settings)).to_json())
 
 
 def _damaged(found: str) -> RunError:

@@ -9,10 +9,12 @@ import numpy as np
 from spantune.errors import RunError
 from spantune.features import Windows, batches_by_length, collate
 from spantune.features.scores import WindowScores
+from spantune.inference.across import Found
 from spantune.inference.answering import Answering
 from spantune.inference.answers import Answer, Asked
-from spantune.inference.exported.engines import ENGINES, Engine, physical_cores
-from spantune.inference.exported.folder import TOKENIZER, read_export
+from spantune.inference.cores import check_threads, usual_threads
+from spantune.inference.exported.engines import ENGINES, Engine
+from spantune.inference.exported.folder import TOKENIZER, ExportedFolder, read_export
 from spantune.inference.exported.tokens import Tokens
 from spantune.inference.settings import ReaderSettings
 from spantune.inference.trace import Trace
@@ -32,10 +34,14 @@ class ExportedReader:
     def load(cls, folder: Path | str, threads: int | None = None) -> "ExportedReader":
         """The exported model of a run folder, or of the folder of an export alone.
 
-        `threads` compute together; by default as many as there are physical cores that this process may use. Raises
-        `RunError` for a folder without an export, or a damaged one, `MissingExtraError` where its engine is not installed.
+        `threads` compute together; by default `usual_threads`. Raises `ConfigError` for what is no such number, `RunError` for
+        a folder without an export, or a damaged one, `MissingExtraError` where its engine is not installed.
         """
-        home, found = read_export(folder)
+        return cls.of(*read_export(folder), threads)
+
+    @classmethod
+    def of(cls, home: Path, found: ExportedFolder, threads: int | None = None) -> "ExportedReader":
+        """The same from what `read_export` gave, which is not read again."""
         try:
             tokens = Tokens.from_file(home / TOKENIZER, found.special)
         except ValueError as error:
@@ -44,7 +50,9 @@ class ExportedReader:
                 expected="the folder as spantune export wrote it",
                 next_move="export the run again",
             ) from None
-        engine = ENGINES[found.engine](home / found.model, threads or physical_cores())
+        if threads is not None:
+            check_threads(threads)
+        engine = ENGINES[found.engine](home / found.model, threads or usual_threads())
         scoring = Scoring(engine, found.inputs)
         return cls(found.settings, found.engine, Answering(tokens, found.settings, scoring))
 
@@ -66,6 +74,10 @@ class ExportedReader:
     ) -> Iterator[Answer]:
         """Answers in the order of `examples`, made while they are read; as `Reader.answer_many`."""
         return self._answering.answer_many(examples, top, progress, say)
+
+    def best_of(self, question: str, contexts: Iterable[str], top: int = 1) -> tuple[Found, ...]:
+        """The `top` best answers to one question across many contexts, best first; as `Reader.best_of`."""
+        return self._answering.best_of(question, contexts, top)
 
     def trace(self, question: str, context: str, top: int = 5) -> Trace:
         """Every step from the question to its answer. Errors as for `answer`."""

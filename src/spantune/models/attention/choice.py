@@ -61,7 +61,7 @@ def _choice(asked: Question) -> str:
     shape = f"{asked.heads}x{asked.width} length {asked.length}"
     key = f"{asked.device} {asked.dtype} {shape} {backward}: {' or '.join(asked.kernels)}"
     folder = cache_folder()
-    file = folder / f"attention-{machine()}.json" if folder is not None else None
+    file = folder / f"attention-{machine(asked.device)}.json" if folder is not None else None
     if file is None:
         return measured(asked)
     known = _read(file).get(key)
@@ -108,14 +108,17 @@ def cache_folder() -> Path | None:
         return None
 
 
-def machine() -> str:
-    """What a measurement holds for: the processor's instructions, threads and PyTorch, as a part of a file's name."""
+def machine(device: str) -> str:
+    """What a measurement holds for: the processor's instructions, threads and PyTorch, as a part of a file's name.
+
+    A GPU's name is asked for only where it was the GPU that was measured: the question alone takes memory of the GPU.
+    """
     instructions = torch.backends.cpu.get_cpu_capability().replace(" ", "")
     known = torch.cpu.get_capabilities()
     bf16 = next((name for name in ("amx_bf16", "avx512_bf16") if known.get(name)), "no_bf16")
-    device = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
+    gpu = [torch.cuda.get_device_name()] if device == "cuda" else []
     threads, version = f"{torch.get_num_threads()}threads", f"torch{torch.__version__}"
-    parts = (platform.machine(), instructions, bf16, threads, version, *(one.replace(" ", "_") for one in device))
+    parts = (platform.machine(), instructions, bf16, threads, version, *(one.replace(" ", "_") for one in gpu))
     return "-".join(part.replace("/", "_") for part in parts)
 
 
