@@ -127,13 +127,15 @@ def _start(cells: Cells, key: Key) -> dict[str, float]:
 
 
 def draw(cells: Cells, path: Path) -> None:
-    """F1 by the number of questions, a panel for each set; every seed is a dot."""
+    """F1 by the number of questions, a panel for each set; every seed is a dot. "Before" is asked what the others are asked."""
     names = [name for name in dict.fromkeys(name for name, _ in cells) if (name, "0") in cells]
     figure = Figure(figsize=(3.4 * max(1, len(names)), 3.6), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     for place, name in enumerate(names, 1):
         axes = figure.add_subplot(1, len(names), place)
-        axes.axhline(_mean(cells[name, "0"][UNTRAINED], "f1"), color="#D55E00", linestyle=":", label="before training")
+        whole = {key: ways for key, ways in _whole(cells).items() if key[0] == name}
+        x, before = [_mean(ways[OURS], "questions") for ways in whole.values()], [_start(cells, key)["f1"] for key in whole]
+        axes.plot(x, before, ":", marker="_", color="#D55E00", label="before training")
         for way, (colour, marker, dash) in LINES.items():
             own = [ways[way] for (of, size), ways in cells.items() if of == name and size != "0" and way in ways]
             if own:
@@ -155,7 +157,8 @@ def draw(cells: Cells, path: Path) -> None:
         axes.set_xlabel("training questions")
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("F1 on other documents, percent")
-    figure.axes[0].legend(fontsize=7)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8, frameon=False)
     figure.savefig(path)
 
 
