@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import math
 import os
 import random
 import tempfile
@@ -48,13 +49,23 @@ SPECIAL = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pa
 
 
 def wordpiece_tokenizer(**options):
-    """As BERT's: WordPiece, lower case, [CLS] first."""
-    core = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    core.normalizer = normalizers.BertNormalizer(lowercase=True)
-    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    core.train_from_iterator(
-        CORPUS, trainers.WordPieceTrainer(vocab_size=400, special_tokens=list(SPECIAL.values()), show_progress=False)
-    )
+    """As BERT's: WordPiece, lower case, [CLS] first.
+
+    The trainer of WordPiece breaks ties by the order of a hash table, another in each process; what a random reader answers
+    would be another as well.
+    """
+    pieces = Tokenizer(models.BPE())
+    pieces.normalizer = normalizers.BertNormalizer(lowercase=True)
+    pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    pieces.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=400, show_progress=False))
+    text = [pieces.normalizer.normalize_str(line) for line in CORPUS]
+    whole = [word for line in text for word, _ in pieces.pre_tokenizer.pre_tokenize_str(line)]
+    known = sorted(pieces.get_vocab(), key=pieces.token_to_id)
+    first = [piece for piece in known if any(word.startswith(piece) for word in whole)]
+    later = [f"##{piece}" for piece in known if any(piece in word[1:] for word in whole)]
+    words = [*SPECIAL.values(), *first, *later]
+    core = Tokenizer(models.WordPiece(vocab={one: row for row, one in enumerate(words)}, unk_token="[UNK]"))
+    core.normalizer, core.pre_tokenizer = pieces.normalizer, pieces.pre_tokenizer
     cls, sep = core.token_to_id("[CLS]"), core.token_to_id("[SEP]")
     core.post_processor = processors.BertProcessing(("[SEP]", sep), ("[CLS]", cls))
     core.decoder = decoders.WordPiece()
@@ -92,12 +103,19 @@ def bpe_tokenizer(**options):
 
 def unigram_tokenizer(**options):
     """As XLNet's: Unigram over metaspaces, padding on the left, <cls> last."""
-    core = Tokenizer(models.Unigram())
-    core.pre_tokenizer = pre_tokenizers.Metaspace()
+    trained = Tokenizer(models.Unigram())
+    trained.pre_tokenizer = pre_tokenizers.Metaspace()
     special = ["<unk>", "<sep>", "<cls>", "<pad>", "<mask>"]
-    core.train_from_iterator(
+    trained.train_from_iterator(
         CORPUS, trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token="<unk>", show_progress=False)
     )
+    text = "".join(piece for line in CORPUS for piece, _ in trained.pre_tokenizer.pre_tokenize_str(line))
+    counts = {piece: text.count(piece) for piece in sorted(trained.get_vocab()) if piece not in special}
+    # The trainer's own scores differ from process to process, as it adds them up in the order of a hash table.
+    pieces = [(piece, round(math.log(max(count, 0.5) / len(text)), 6)) for piece, count in counts.items()]
+    core = Tokenizer(models.Unigram([*((one, 0.0) for one in special), *pieces], unk_id=0))
+    core.pre_tokenizer = trained.pre_tokenizer
+    core.add_special_tokens(special)
     core.post_processor = processors.TemplateProcessing(
         single="$A:0 <sep>:0 <cls>:2",
         pair="$A:0 <sep>:0 $B:1 <sep>:1 <cls>:2",

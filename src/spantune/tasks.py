@@ -14,7 +14,7 @@ import numpy as np
 from spantune.config import Config
 from spantune.data import Record
 from spantune.errors import ConfigError, DataError
-from spantune.evaluation import LabelScores, Scores, best_threshold, score_answers, score_labels
+from spantune.evaluation import LabelScores, Scores, likely_threshold, score_answers, score_labels
 from spantune.features import SpanScores, Windows, encode, encode_texts, select_windows
 from spantune.features.batches import collate_spans
 from spantune.features.scores import WindowScores
@@ -37,7 +37,8 @@ UNKNOWN_CLASS = -1  # target of a held-out text whose label is none of the model
 class Measured:
     """Held-out data, measured: what training wants to know, the whole scores, and the predictions they come from.
 
-    `spread` is that of the reader which gave them, `threshold` the one for "no answer" that would suit them best.
+    `spread` is that of the reader which gave them. `expected` is the threshold for "no answer" that was expected before these
+    records were seen, `threshold` the one that promises most now.
     """
 
     held: "Held"
@@ -45,6 +46,7 @@ class Measured:
     predictions: tuple[Any, ...]
     threshold: float = 0.0
     spread: float = 0.0
+    expected: float = 0.0
 
     @property
     def alone(self) -> "Measured":
@@ -76,7 +78,8 @@ class Task:
     `difference` is the largest one between the logits of two models. `pool` makes one measurement of those of several parts of
     some records; `None` for a task that is not trained in folds. `choose_again` gives what `measure` would give with the
     predictor that `tuned` gives, without running the model; `agree_again` what it would give with another spread, from a
-    measurement that kept `CONSIDERED` spans, and is `None` for a task that gives no spans.
+    measurement that kept `CONSIDERED` spans, and is `None` for a task that gives no spans. `expecting` gives the predictor as
+    it may be expected to choose when so much of the weights is tuned.
     """
 
     name: str
@@ -90,7 +93,8 @@ class Task:
     measure: Measures
     score: Callable[[Sequence[Any], Iterable[Any]], Scores | LabelScores]
     tuned: Callable[[Any, Measured], Any]
-    choose_again: Callable[[Sequence[Any], Measured], Measured]
+    choose_again: Callable[[Any, Sequence[Any], Measured], Measured]
+    expecting: Callable[[Any, float], Any]
     errors: Callable[[Sequence[Any], Sequence[Any], Any], list[dict[str, Any]]]
     difference: Callable[[Any, Any, Windows], float]
     pool: Callable[[Any, Sequence[Any], Sequence[Measured]], Measured] | None = None
@@ -172,9 +176,9 @@ def _measure_answers(
 def _scored(reader: "Reader", records: Sequence[Any], answers: Sequence[Answer], held: "Held") -> Measured:
     """The measurement of these answers, which the reader gave."""
     scored = score_answers(records, answers)
-    threshold = threshold_for(reader, records, answers) if reader.settings.may_abstain else 0.0
+    threshold = _threshold_for(reader, records, answers) if reader.settings.may_abstain else 0.0
     held = replace(held, scores={"exact_match": scored.exact_match, "f1": scored.f1})
-    return Measured(held, scored, tuple(answers), threshold, reader.settings.spread)
+    return Measured(held, scored, tuple(answers), threshold, reader.settings.spread, reader.settings.threshold)
 
 
 def _at_once(model: Any) -> int:
@@ -198,8 +202,9 @@ def _pool_answers(reader: "Reader", records: Sequence[Any], parts: Sequence[Meas
 
 def _agree_again(reader: "Reader", records: Sequence[Any], measured: Measured, spread: float) -> Measured:
     """The same as the reader would give it with another spread."""
+    reader = reader.with_spread(spread).with_threshold(measured.expected)
     answers = [agreed_at(answer, spread, reader.settings.refuses_above) for answer in measured.predictions]
-    return _scored(reader.with_spread(spread), records, answers, measured.held)
+    return _scored(reader, records, answers, measured.held)
 
 
 def _weighted(values: Sequence[float | None], weights: Sequence[int]) -> float | None:
@@ -207,23 +212,39 @@ def _weighted(values: Sequence[float | None], weights: Sequence[int]) -> float |
     return sum(value * weight for value, weight in known) / sum(weight for _, weight in known) if known else None
 
 
-def threshold_for(reader: "Reader", records: Sequence[Any], answers: Sequence[Answer]) -> float:
-    """The threshold for "no answer" that gives these records the best F1, when they hold both kinds of question."""
+def _threshold_for(reader: "Reader", records: Sequence[Any], answers: Sequence[Answer]) -> float:
+    """The threshold for "no answer" that promises the best F1: the reader's, moved by what these records say of it."""
+    expected = reader.settings.threshold
+    told = no_answer_columns(records, answers)
+    return expected if told is None else likely_threshold(*told, expected=expected).value
+
+
+def no_answer_columns(records: Sequence[Any], answers: Sequence[Answer]) -> tuple[list[float], list[float], list[bool]] | None:
+    """No-answer scores, F1 of the best spans (0 to 1) and which records have an answer: what a threshold is chosen by.
+
+    `None` where they tell nothing of it: all records have an answer, or none, or all have one score (the model diverged).
+    """
     answerable = [not record.is_impossible for record in records]
-    scores = {answer.no_answer_score for answer in answers}
-    if all(answerable) or not any(answerable) or len(scores) == 1:  # one score for all: the model has diverged
-        return reader.settings.threshold
-    always = tuple(map(always_answered, answers))
-    f1 = [question.f1 for question in score_answers(records, always).per_question]
-    return best_threshold([answer.no_answer_score for answer in answers], f1, answerable).value
+    scores = [answer.no_answer_score for answer in answers]
+    if all(answerable) or not any(answerable) or len(set(scores)) == 1:
+        return None
+    f1 = [question.f1 for question in score_answers(records, [always_answered(one) for one in answers]).per_question]
+    return scores, f1, answerable
 
 
 def _as_measured(reader: "Reader", measured: Measured) -> "Reader":
     return reader.with_spread(measured.spread).with_threshold(measured.threshold)
 
 
-def _choose_again(records: Sequence[Any], measured: Measured) -> Measured:
+def _expecting(reader: "Reader", share: float) -> "Reader":
+    """The start's threshold suits its weights; training sets "no answer" beside the spans, so that 0 suits those it leaves."""
+    return reader.with_threshold(reader.settings.threshold * (1 - share) + 0.0)  # 0.0 instead of -0.0
+
+
+def _choose_again(reader: "Reader", records: Sequence[Any], measured: Measured) -> Measured:
     """The same with the answers that its threshold gives: each answer keeps its best span, so the model need not run again."""
+    if not reader.settings.may_abstain:
+        return measured
     answers = tuple(answered_at(answer, measured.threshold) for answer in measured.predictions)
     scores = score_answers(records, answers)
     held = replace(measured.held, scores={"exact_match": scores.exact_match, "f1": scores.f1})
@@ -315,11 +336,11 @@ def _measure_labels(
     return Measured(Held(loss, {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}), scores, predictions)
 
 
-def _unchanged(classifier: "Classifier", _: Measured) -> "Classifier":
+def _unchanged(classifier: "Classifier", _: Any) -> "Classifier":
     return classifier
 
 
-def _no_threshold(_: Sequence[Any], measured: Measured) -> Measured:
+def _no_threshold(_: Any, __: Sequence[Any], measured: Measured) -> Measured:
     return measured
 
 
@@ -352,6 +373,7 @@ TASKS: Mapping[str, Task] = {
         score=score_answers,
         tuned=_as_measured,
         choose_again=_choose_again,
+        expecting=_expecting,
         errors=_wrong_answers,
         difference=_span_difference,
         pool=_pool_answers,
@@ -370,6 +392,7 @@ TASKS: Mapping[str, Task] = {
         score=score_labels,
         tuned=_unchanged,
         choose_again=_no_threshold,
+        expecting=_unchanged,
         errors=_wrong_labels,
         difference=_class_difference,
     ),

@@ -8,6 +8,7 @@ from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_su
 from spantune.data.records import TextExample
 from spantune.errors import EvaluationError
 from spantune.evaluation import Confusion, LabelScore, LabelScores, score_labels
+from spantune.evaluation.label_means import label_means
 
 
 @dataclass(frozen=True)
@@ -78,3 +79,17 @@ def test_predictions_of_other_texts_are_refused() -> None:
 def test_no_texts_are_an_error_and_not_nan() -> None:
     with pytest.raises(EvaluationError, match="0 records to score"):
         score_labels([], [])
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_the_interval_of_macro_f1_is_no_narrower_than_that_of_accuracy(wrong: int) -> None:
+    """Previously it went from 100 to 100 where all of twenty texts were right, and was too narrow where nearly all were."""
+    texts = [TextExample(str(i), f"text {i}", "ab"[i % 2]) for i in range(20)]
+    means, _ = label_means(texts, [Given(str(i), "ab"[i % 2] if i >= wrong else "b") for i in range(20)])
+    accuracy, macro = means["accuracy"], means["macro_f1"]
+    assert accuracy.interval is not None
+    assert macro.interval is not None
+    assert macro.value - macro.interval.low >= accuracy.value - accuracy.interval.low - 1e-12 > 0
+    assert macro.error is not None
+    assert accuracy.error is not None
+    assert macro.error >= accuracy.error

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spantune.errors import EvaluationError
-from spantune.evaluation import Threshold, best_threshold
+from spantune.evaluation import Threshold, best_threshold, likely_threshold
 
 
 def f1_at(value: float, scores: list[float], f1: list[float], has_answer: list[bool]) -> float:
@@ -87,6 +87,53 @@ def test_one_kind_of_question_needs_no_spread_of_scores() -> None:
     assert best_threshold([0.3, 0.3], [1.0, 0.5], [True, True]) == Threshold(0.3, 75.0)
 
 
+EXPECTED = st.sampled_from([-20.0, -5.5, 0.0, 0.7, 300.0])
+
+
+@given(QUESTIONS, EXPECTED)
+def test_the_f1_told_of_a_likely_threshold_is_the_f1_got(rows: list[tuple[float, float, bool]], expected: float) -> None:
+    scores, f1, has_answer = (list(column) for column in zip(*rows, strict=True))
+    threshold = likely_threshold(scores, f1, has_answer, expected)
+    assert threshold.f1 == pytest.approx(f1_at(threshold.value, scores, f1, has_answer))
+    assert threshold.f1 <= best_threshold(scores, f1, has_answer).f1 + 1e-9
+
+
+@given(QUESTIONS, EXPECTED, st.sampled_from([-100.0, -1.0, 0.25, 64.0]))
+def test_a_likely_threshold_moves_with_the_scale_of_the_scores(
+    rows: list[tuple[float, float, bool]], expected: float, step: float
+) -> None:
+    scores, f1, has_answer = (list(column) for column in zip(*rows, strict=True))
+    moved = likely_threshold([score + step for score in scores], f1, has_answer, expected + step)
+    assert moved.value == pytest.approx(likely_threshold(scores, f1, has_answer, expected).value + step, abs=1e-6)
+
+
+@given(EXPECTED)
+def test_questions_that_tell_no_thresholds_apart_leave_the_expected_one(expected: float) -> None:
+    threshold = likely_threshold([-3.0, 0.0, 2.0], [0.0, 0.0, 0.0], [True, True, True], expected)
+    assert threshold.value == pytest.approx(expected)
+
+
+@given(QUESTIONS, st.sampled_from([-20.0, 0.0, 300.0]))
+def test_many_questions_leave_little_of_what_was_expected(rows: list[tuple[float, float, bool]], expected: float) -> None:
+    scores, f1, has_answer = (list(column) * 400 for column in zip(*rows, strict=True))
+    found = likely_threshold(scores, f1, has_answer, expected).f1
+    assert found == pytest.approx(best_threshold(scores, f1, has_answer).f1)
+
+
+def test_scores_of_a_model_that_diverges_leave_nothing_of_what_was_expected() -> None:
+    scores, f1, has_answer = [1e20] * 4000 + [2e20] * 4000, [1.0] * 4000 + [0.0] * 4000, [True] * 4000 + [False] * 4000
+    assert likely_threshold(scores, f1, has_answer) == best_threshold(scores, f1, has_answer) == Threshold(1e20, 100.0)
+
+
+def test_a_few_questions_do_not_decide_alone() -> None:
+    """Previously one question with an odd score moved the threshold of a training with 16 of them by 8."""
+    scores = [-9.0, -8.0, -7.5, -7.0, -6.0, -2.0, -1.0, 1.0, 2.5]
+    f1 = [1.0, 1.0, 0.0, 1.0, 0.5, 0.0, 0.0, 0.5, 1.0]
+    has_answer = [True, True, True, True, True, False, True, True, True]
+    assert best_threshold(scores, f1, has_answer).value == 2.5
+    assert -5.5 < likely_threshold(scores, f1, has_answer, -5.5).value < -1.0
+
+
 @pytest.mark.parametrize(
     ("scores", "f1", "has_answer", "found"),
     [
@@ -98,6 +145,13 @@ def test_one_kind_of_question_needs_no_spread_of_scores() -> None:
     ],
 )
 def test_unusable_numbers_are_refused(scores: list[float], f1: list[float], has_answer: list[bool], found: str) -> None:
-    with pytest.raises(EvaluationError) as raised:
-        best_threshold(scores, f1, has_answer)
-    assert found in raised.value.found
+    for choose in (best_threshold, likely_threshold):
+        with pytest.raises(EvaluationError) as raised:
+            choose(scores, f1, has_answer)
+        assert found in raised.value.found
+
+
+@pytest.mark.parametrize("expected", [math.nan, math.inf])
+def test_an_expected_threshold_that_is_no_number_is_refused(expected: float) -> None:
+    with pytest.raises(EvaluationError, match=f"the expected threshold {expected}"):
+        likely_threshold([0.1, 0.2], [1.0, 0.0], [True, False], expected)

@@ -401,7 +401,7 @@ def test_the_tokenizers_own_truncation_and_padding_do_not_matter():
 
 def test_windows_are_kept_in_the_smallest_types():
     windows = one("1973")
-    assert (windows.input_ids.dtype, windows.token_types.dtype) == (np.uint16, np.int8)
+    assert (windows.input_ids.dtype, windows.token_types.dtype) == (smallest(windows.input_ids).dtype, np.int8)
     assert (windows.starts.dtype, windows.ends.dtype) == (np.uint8, np.uint8)
     assert {windows.context.dtype, windows.null.dtype, windows.example.dtype} == {np.dtype(np.int32)}
     assert {windows.bounds.dtype, windows.span_bounds.dtype} == {np.dtype(np.int64)}

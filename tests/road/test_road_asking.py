@@ -41,9 +41,20 @@ def test_the_context_comes_from_a_file_or_from_standard_input(reader_run, tmp_pa
 def test_a_text_is_classified_without_a_context(classifier_run):
     asked = ask_run(classifier_run, "It speaks of France.")
     assert asked.said.label in {"no", "yes"}
-    assert asked.as_dict(with_trace=True).keys() == {"id", "label", "probability", "probabilities", "backend"}
-    with pytest.raises(ConfigError, match="trace of a classified text"):
-        asked.trace_text(80, "utf-8")
+    assert asked.as_dict().keys() == {"id", "label", "probability", "probabilities", "backend"}
+
+
+def test_a_trace_of_a_classified_text_is_refused_in_every_form(classifier_run, tmp_path):
+    """Previously JSON had the answer alone, without a word."""
+    asked = ask_run(classifier_run, "It speaks of France.")
+    for traced in (
+        lambda: asked.trace_text(80, "utf-8"),
+        lambda: asked.as_dict(with_trace=True),
+        lambda: asked.write_html(tmp_path / "trace.html"),
+    ):
+        with pytest.raises(ConfigError, match="trace of a classified text"):
+            traced()
+    assert not (tmp_path / "trace.html").exists()
 
 
 def test_what_cannot_be_asked_is_told(reader_run, classifier_run, tmp_path):

@@ -15,7 +15,7 @@ from spantune.data import ReadAs
 from spantune.errors import ConfigError, RunError
 from spantune.export import Limits, export_run
 from spantune.inference.backends import open_with
-from spantune.inference.exported import ENGINES, physical_cores, reader
+from spantune.inference.exported import ENGINES, reader, usual_threads
 from spantune.road import ask_run, predict_file
 from spantune.road.bulk.working import Work, Worker
 
@@ -104,4 +104,4 @@ def test_an_exported_model_computes_with_as_many_threads_as_it_was_given(run_wit
     open_with(run_with_export, "onnx")
     open_with(run_with_export, "onnx", threads=3)
     Worker(Work(str(run_with_export), str(tmp_path), "answer", ReadAs(), False, 1, "onnx", threads=2))
-    assert given == [physical_cores(), 3, 2]
+    assert given == [usual_threads(), 3, 2]

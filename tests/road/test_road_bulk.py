@@ -1,6 +1,7 @@
 """`predict_parts`, with a worker of this process in the place of Ray: what is counted, refused and gone on with."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -159,15 +160,15 @@ def test_a_folder_of_other_answers_is_refused_and_what_differs_is_named(
     assert (files_of(tmp_path / "out"), (tmp_path / "out" / NOTE).read_bytes()) == before
 
 
-def test_a_folder_of_another_runs_answers_is_refused(without_ray, reader_run, questions, tmp_path):
-    other = tmp_path / "run"
-    other.mkdir()
-    for file in Path(reader_run).iterdir():
-        if file.is_file():
-            (other / file.name).write_bytes(file.read_bytes())
+def test_a_run_copied_elsewhere_goes_on_and_one_of_other_weights_is_refused(without_ray, reader_run, questions, tmp_path):
+    copied = tmp_path / "run"
+    shutil.copytree(reader_run, copied)
     predict_parts(reader_run, questions.file, str(tmp_path / "out"))
+    assert predict_parts(copied, questions.file, str(tmp_path / "out")).found > 0
+    weights = sorted(copied.glob("*.safetensors"))[0]
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     with pytest.raises(RunError, match=r"\(run differ\)"):
-        predict_parts(other, questions.file, str(tmp_path / "out"))
+        predict_parts(copied, questions.file, str(tmp_path / "out"))
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "part-000000.parquet", ".hidden"])

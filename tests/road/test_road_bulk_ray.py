@@ -42,7 +42,7 @@ def questions(tmp_path_factory):
 def ray():
     """Ray on this machine, as `predict_parts` starts it: two processors, no GPU, whatever the machine has."""
     if importlib.util.find_spec("ray") is None:  # it reads settings when it is imported
-        pytest.skip("Ray is not installed")
+        pytest.skip("Ray is not installed: it is an extra")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("CUDA_VISIBLE_DEVICES", "")

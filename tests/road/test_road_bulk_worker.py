@@ -54,9 +54,9 @@ def expected(reader_run, questions, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def worker(reader_run):
+def worker(reader_run, tmp_path_factory):
     """A worker whose work is replaced by the tests."""
-    return Worker(work_of(reader_run, "/nowhere"))
+    return Worker(work_of(reader_run, tmp_path_factory.mktemp("answered")))
 
 
 @pytest.mark.parametrize(("top", "always"), [(1, False), (3, True)])
@@ -278,9 +278,11 @@ class StandIn:
     ],
     ids=["no GPU", "GPUs", "more GPUs than processors", "onnx beside GPUs", "openvino beside GPUs"],
 )
-def test_workers_have_a_gpu_each_or_their_share_of_the_processors(reader_run, questions, machines, backend, asked, handed):
+def test_workers_have_a_gpu_each_or_their_share_of_the_processors(
+    reader_run, questions, tmp_path, machines, backend, asked, handed
+):
     """Previously an exported model took a GPU that it could not use, and all processors of its machine."""
     ray, parts = StandIn(*machines), divide(questions.file, 1)
-    assert not list(engines._answered(ray, parts, work_of(reader_run, "/nowhere", backend=backend), None))
+    assert not list(engines._answered(ray, parts, work_of(reader_run, tmp_path, backend=backend), None))
     assert (ray.asked["workers"], ray.asked["num_cpus"], ray.asked["num_gpus"]) == asked
     assert (ray.asked["work"].threads, ray.asked["work"].device) == handed

@@ -4,6 +4,7 @@ import csv
 import json
 import shlex
 import sys
+from dataclasses import replace
 
 import pytest
 from conftest import made_examples
@@ -11,6 +12,7 @@ from conftest import made_examples
 from spantune.cli import main as entry
 from spantune.road.commands import train_command
 from spantune.runs import read_facts
+from spantune.runs.facts import data_name
 
 
 @pytest.fixture
@@ -64,3 +66,12 @@ def test_a_run_of_an_older_version_has_a_command_too(reader_run):
     old = {key: value for key, value in facts.data.items() if key not in ("eval_names", "read_as")}
     facts = type(facts)(**{**{name: getattr(facts, name) for name in facts.__slots__}, "data": old})
     assert shlex.split(train_command("out", facts))[:3] == ["spantune", "train", "questions.json"]
+
+
+def test_data_of_the_hub_keeps_its_whole_name(reader_run):
+    """Previously the command to make a run of Hub data again named the last part of it alone, as if it were a file."""
+    facts = read_facts(reader_run)
+    names = [data_name("hub:deepset/germanquad:test"), data_name("a/held-out.json")]
+    facts = replace(facts, data={**facts.data, "names": names, "eval_names": names[1:]})
+    words = shlex.split(train_command("out", facts))
+    assert words[2:5] == ["hub:deepset/germanquad:test", "--eval-data", "held-out.json"]

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from spantune.cli.main import app
 from spantune.config import Config, KeepConfig, ModelConfig, with_settings
-from spantune.data import Example, Span, write_examples
-from spantune.errors import ConfigError, RunError
+from spantune.data import Example, Span, TextExample, write_examples
+from spantune.errors import ConfigError, DataError, RunError
 from spantune.road import learning_curve
 from spantune.road.outcome import train_folds
 
@@ -156,3 +156,34 @@ def test_on_the_command_line(data, config, tmp_path):
     assert json.loads(again.stdout)["sizes"].keys() == {"8", "16"}
     wrong = CliRunner().invoke(app, [*call, "--sizes", "8;16"])
     assert isinstance(wrong.exception, ConfigError)
+
+
+def test_a_draw_that_cannot_be_divided_is_left_out(tiny_model_folder, tmp_path):
+    """Previously one draw whose labels all differ ended the whole curve."""
+    file = tmp_path / "texts.json"
+    texts = [TextExample(f"t{n}", f"Number {n} of members.", f"label {n % 8}") for n in range(40)]
+    write_examples(texts, file)
+    listener, config = Listener(), quick_config(tiny_model_folder, epochs=1)
+    made = learning_curve([file], tmp_path / "curve", config, sizes=[2, 20], seeds=1, watch=listener)
+    assert [point.records for point in made.curve.points] == [20]
+    assert any(note.startswith("2 records, draw 1: left out: ") for note in listener.notes)
+    with pytest.raises(DataError, match="no draw of 2 records can be divided") as caught:
+        learning_curve([file], tmp_path / "none", config, sizes=[2], seeds=1)
+    assert caught.value.next_move.startswith("ask for --sizes above 2")
+
+
+def test_the_highest_seed_has_several_draws(data, config, tmp_path):
+    """Previously the second draw of the highest seed was no seed any more, which NumPy refused."""
+    highest = with_settings(config, {"training.seed": 2**32 - 1})
+    assert len(learning_curve(data, tmp_path / "curve", highest, sizes=[8], seeds=2).curve.points) == 2
+
+
+def test_a_point_of_another_shape_is_told(data, config, tmp_path):
+    """Previously a point with a key that is not known ended in a traceback."""
+    learning_curve(data, tmp_path / "curve", config, sizes=[8], seeds=1)
+    file = tmp_path / "curve" / "curve.json"
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    kept["points"][0]["colour"] = "red"
+    file.write_text(json.dumps(kept), encoding="utf-8")
+    with pytest.raises(RunError, match=r"points that cannot be read: .*colour"):
+        learning_curve(data, tmp_path / "curve", config, sizes=[8], seeds=1)

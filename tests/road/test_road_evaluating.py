@@ -8,8 +8,8 @@ from conftest import made_examples, made_texts
 from test_road_training import Listener
 
 from spantune.data import Span, read_examples, write_examples
-from spantune.errors import EmptyDataError, OutputError, RunError
-from spantune.evaluation import score_answers
+from spantune.errors import ConfigError, EmptyDataError, EvaluationError, OutputError, RunError
+from spantune.evaluation import Aliases, Scoring, score_answers
 from spantune.inference import Reader
 from spantune.road import evaluate_run
 
@@ -99,3 +99,35 @@ def test_what_cannot_be_evaluated_is_told(reader_run, data_folder, tmp_path):
         evaluate_run(data_folder, [data_folder / "questions.json"])
     with pytest.raises(OutputError):
         evaluate_run(reader_run, [data_folder / "held-out.json"], out=tmp_path / "no" / "such" / "folder.json")
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"require": "good"}, "--require good for"),
+        ({"semantic": True, "scoring": Scoring("de")}, "--language and --semantic for"),
+        ({"scoring": Scoring(aliases=Aliases((("a", "b"),)))}, "--aliases for"),
+    ],
+)
+def test_what_only_answers_have_is_refused_for_a_run_that_classifies(classifier_run, data_folder, asked, named):
+    """Previously a grade was "not met", and a language or meaning ignored, without a word."""
+    listener = Listener()
+    with pytest.raises(ConfigError, match=named):
+        evaluate_run(classifier_run, [data_folder / "texts.json"], watch=listener, **asked)
+    assert listener.stages == []
+
+
+def test_what_is_no_language_is_told_before_the_work(reader_run, data_folder):
+    """Previously it was told when all questions had been answered."""
+    listener = Listener()
+    with pytest.raises(EvaluationError, match="the language 'english'"):
+        evaluate_run(reader_run, [data_folder / "held-out.json"], scoring=Scoring("english"), watch=listener)
+    assert listener.stages == []
+
+
+def test_a_folder_to_write_to_is_told_before_the_work(reader_run, data_folder, tmp_path):
+    """Previously a folder was taken for a file, until all was done."""
+    listener = Listener()
+    with pytest.raises(OutputError, match="is a folder"):
+        evaluate_run(reader_run, [data_folder / "held-out.json"], out=tmp_path, watch=listener)
+    assert listener.stages == []

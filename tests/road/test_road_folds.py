@@ -1,6 +1,7 @@
 """Few questions: several trainings, each without one part of them, become one model that every question measured once."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from spantune.inference import Reader
 from spantune.models import load_reader
 from spantune.models.mixing import Weights, added
 from spantune.road import train_run
+from spantune.road.keeping import QUARTERS
 from spantune.training import Epoch, History, averaged
 
 
@@ -46,6 +48,22 @@ def test_each_question_is_held_out_once_and_all_of_them_are_scored(reader_run, f
     assert made.history.best_epoch is None
     assert made.facts.scores["f1"] >= made.facts.untuned_scores["f1"] - 1e-9
     assert made.facts.config.training.folds == 3
+
+
+def test_long_contexts_are_measured_after_the_last_epoch_alone_and_at_fewer_shares(reader_run, tmp_path):
+    """Previously 16 questions about long papers were read through 17 times, each time 27 windows for the 5 trained on."""
+    filler = " ".join(f"Nothing was said on day {day}." for day in range(120))
+    long_ones = [replace(one, context=f"{one.context} {filler}") for one in made_examples(12, seed=3)]
+    write_examples(long_ones, tmp_path / "long.json")
+    listener = Listener()
+    made = train_run([tmp_path / "long.json"], tmp_path / "run", config_from(reader_run, folds=2), watch=listener)
+    stages = [stage for stage, *_ in listener.stages]
+    assert "measuring held-out" not in stages
+    assert [one for one in stages if "% tuned" in one] == 2 * [f"measuring {share:.0%} tuned" for share in QUARTERS]
+    assert [one.held_out_loss for one in made.history.epochs] == [None, None]
+    assert sum("measured after the last epoch alone" in one for one in listener.notes) == 1
+    assert len(made.held_out) == 12
+    assert "On all 12 question-context pairs" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_run_of_folds_answers_when_it_is_read_again(reader_run, few, tmp_path):
@@ -118,6 +136,22 @@ def test_the_mean_of_weights_is_that_of_all_of_them():
     for count, one in enumerate(all_of_them, 1):
         mean = added(mean, one, count)
     assert torch.allclose(mean.by_name["w"], torch.stack([one.by_name["w"] for one in all_of_them]).mean(0), atol=1e-6)
+
+
+def test_a_history_of_trainings_of_unequal_length_has_the_epochs_of_all():
+    """Previously folds of unequal size, with the plain recipe, had unequal epochs and failed when all of them were trained."""
+    epochs = tuple(Epoch(number, 2.0, 1.0, {"f1": 60.0}, 40.0, 1e-3, 2.0, 10.0) for number in (1, 2, 3))
+    assert [one.epoch for one in averaged([History(epochs), History(epochs[:2])]).epochs] == [1, 2]
+
+
+def test_settings_of_a_single_training_are_not_passed_over_in_silence(reader_run, few, tmp_path):
+    """Previously a share to hold out that was set, and patience, were ignored in folds without a word; so was the last seed."""
+    config = with_settings(config_from(reader_run), {"held_out": 0.4, "training.early_stopping": 1, "training.seed": 2**32 - 1})
+    listener = Listener()
+    train_run([few], tmp_path / "run", config, watch=listener)
+    told = [one for one in listener.warnings if "not used in folds" in one]
+    assert len(told) == 1
+    assert told[0].startswith("held_out = 0.4 and training.early_stopping = 1: ")
 
 
 def test_a_history_of_several_trainings_leaves_out_what_one_of_them_did_not_measure():

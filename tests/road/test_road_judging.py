@@ -3,16 +3,20 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from conftest import made_examples, made_texts, quick_config
+from test_road_training import Listener
 
 from spantune.confidence import Calibration
 from spantune.data import read_examples, write_examples
 from spantune.errors import ConfigError, EvaluationError, RunError
-from spantune.evaluation import Scoring
+from spantune.evaluation import Scoring, score_answers
+from spantune.export import Limits, export_run
 from spantune.inference import Reader
-from spantune.road import calibrate_run, compare_systems, evaluate_run, train_run, write_report
+from spantune.inference.exported import ExportedReader
+from spantune.road import calibrate_run, compare_systems, comparing, evaluate_run, train_run, write_report
 from spantune.runs import read_facts
 
 
@@ -31,13 +35,23 @@ def own_run(reader_run, tmp_path):
 
 @pytest.fixture(scope="module")
 def tuned_again(reader_run, data_folder, tmp_path_factory, tiny_model_folder):
-    """A run that began with a run, which could answer before."""
+    """A run that began with a run, which could answer before; it keeps what was trained, on any machine."""
     out = tmp_path_factory.mktemp("again") / "run"
     config = quick_config(tiny_model_folder)
     config = config.model_copy(update={"model": config.model.model_copy(update={"name": str(reader_run)})})
-    config = config.model_copy(update={"keep": config.keep.model_copy(update={"probe": False})})
+    config = config.model_copy(update={"keep": config.keep.model_copy(update={"probe": False, "mix": False})})
     train_run([data_folder / "questions.json"], out, config, eval_data=[data_folder / "held-out.json"])
     return out
+
+
+def surely_right(run, many, file):
+    """The questions without those of the surest third that the run answers wrongly, so that it is right where it is sure."""
+    records = list(read_examples(many))
+    answers = list(Reader.load(run).answer_many(records))
+    right = [one.exact_match for one in score_answers(records, answers).per_question]
+    surest = sorted(range(len(records)), key=lambda at: -answers[at].probability)[: len(records) // 3]
+    write_examples([one for at, one in enumerate(records) if right[at] or at not in surest], file)
+    return file
 
 
 # -- training
@@ -98,6 +112,17 @@ def test_predictions_of_any_tool_are_scored_as_a_run_is(reader_run, many, tmp_pa
         assert json.loads((tmp_path / f"{name}.sheet.json").read_text(encoding="utf-8"))["errors"]
 
 
+def test_predictions_that_always_answer_are_compared_with_what_does_so_too(own_run, many, tmp_path):
+    """Previously a reader that may give no answer refused many questions, so that it was worse than itself."""
+    (own_run / "spantune.json").write_text(replace(read_facts(own_run), may_abstain=True, threshold=-1000.0).to_json())
+    records = list(read_examples(many))
+    answers = Reader.load(own_run).always_answering().answer_many(records)
+    (tmp_path / "all.json").write_text(json.dumps({one.id: one.text for one in answers}), encoding="utf-8")
+    assert evaluate_run(own_run, [many]).scores.f1 == 0
+    judged = evaluate_run(tmp_path / "all.json", [many], against=str(own_run)).judged
+    assert judged.gain.value == 0
+
+
 def test_predictions_that_leave_questions_out_are_refused(many, tmp_path):
     (tmp_path / "some.json").write_text(json.dumps({"none": "of them"}), encoding="utf-8")
     with pytest.raises(EvaluationError, match="no prediction for 90 of 90"):
@@ -135,9 +160,29 @@ def test_systems_are_compared_with_the_first(reader_run, tuned_again, many):
     json.dumps(found.as_dict(), allow_nan=False)
 
 
+def test_a_system_that_was_trained_on_the_questions_is_warned_of(reader_run, data_folder, many):
+    """Previously `compare` and `--against` said nothing of what another system than the evaluated one knows by heart."""
+    known, listener = data_folder / "questions.json", Listener()
+    compare_systems(["embedded", str(reader_run)], [known], watch=listener)
+    evaluate_run("embedded", [known], against=str(reader_run), watch=listener)
+    told = [one for one in listener.warnings if one.startswith(f"{reader_run}: ") and "Compare on other documents" in one]
+    assert len(told) == 2
+    quiet = Listener()
+    compare_systems([str(reader_run), str(reader_run)], [many], watch=quiet)
+    assert not [one for one in quiet.warnings if "Compare on other" in one]
+
+
 def test_one_system_is_not_compared(reader_run, many):
     with pytest.raises(EvaluationError, match="1 system"):
         compare_systems([str(reader_run)], [many])
+
+
+def test_systems_compared_by_what_is_no_language_are_told_before_the_work(reader_run, many):
+    """Previously it was told when the first system had answered all questions."""
+    listener = Listener()
+    with pytest.raises(EvaluationError, match="the language 'english'"):
+        compare_systems([str(reader_run), str(reader_run)], [many], scoring=Scoring("english"), watch=listener)
+    assert listener.stages == []
 
 
 # -- calibrate
@@ -156,7 +201,30 @@ def test_confidence_is_fitted_kept_and_used(own_run, many):
     assert evaluate_run(own_run, [many]).judged.calibrated
 
 
-def test_a_wanted_precision_is_what_the_answers_given_reach(own_run, many):
+def test_questions_of_one_group_fit_confidence_without_a_measure_of_it(own_run, many, monkeypatch):
+    """Previously the run was changed, and then the command failed, as no confidence could be fitted to other documents."""
+    monkeypatch.setattr(comparing, "groups_of", lambda records: SimpleNamespace(names=["one"] * len(records)))
+    found = calibrate_run(own_run, [many])
+    assert (found.after, found.as_dict()["calibration_error_after"]) == (None, None)
+    assert read_facts(own_run).calibration == found.calibration
+
+
+def test_an_exported_model_answers_as_the_run_was_calibrated(own_run, many):
+    """Previously it went on with the threshold and the confidence of before."""
+    made = export_run(own_run, made_examples(6, seed=5), limits=Limits(f1=100.0, speed=0.0))
+    listener = Listener()
+    calibrate_run(own_run, [many], watch=listener)
+    there, here = ExportedReader.load(own_run).settings, Reader.load(own_run).settings
+    assert there == here
+    assert there.calibration is not None
+    assert any("keeps it, too" in note for note in listener.notes)
+    (made.folder / "model.onnx").write_bytes(b"broken")
+    calibrate_run(own_run, [many], watch=listener)
+    assert any("answers as before" in warning for warning in listener.warnings)
+
+
+def test_a_wanted_precision_is_what_the_answers_given_reach(own_run, many, tmp_path):
+    many = surely_right(own_run, many, tmp_path / "surely.json")
     wanted = evaluate_run(own_run, [many]).scores.exact_match / 100 + 0.02
     found = calibrate_run(own_run, [many], precision=wanted)
     assert found.selection.precision >= wanted

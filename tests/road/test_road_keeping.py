@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +18,8 @@ from spantune.models import load_reader, open_reader
 from spantune.models.mixing import Weights, mix
 from spantune.road import train_run
 from spantune.road.keeping import SHARES, Mixed, best_share, forgetting_little
+from spantune.road.scene import Scene, load
+from spantune.road.watch import Silent
 from spantune.runs import known_from_training, read_facts
 
 NOTHING_LEARNED = 1e-12  # a rate at which no answer changes, so that no share is better than none on any machine
@@ -33,6 +36,14 @@ def config_from(run, **keep):
 
 def files(data_folder):
     return {"data": [data_folder / "questions.json"], "eval_data": [data_folder / "held-out.json"]}
+
+
+def start_with(run, tmp_path, **facts):
+    """A copy of a run to start from, that keeps these facts of itself."""
+    start = shutil.copytree(run, tmp_path / "start")
+    kept = json.loads((start / "spantune.json").read_text(encoding="utf-8"))
+    (start / "spantune.json").write_text(json.dumps({**kept, **facts}), encoding="utf-8")
+    return start
 
 
 def scored(*f1s):
@@ -107,6 +118,18 @@ def test_the_ends_of_the_line_are_the_models_themselves_bit_for_bit(tiny_reader_
     for share, end in ((0.0, start), (1.0, tuned)):
         mix(tiny_reader_model, start, tuned, share)
         assert all(torch.equal(one, end.by_name[name]) for name, one in tiny_reader_model.named_parameters())
+
+
+def test_the_part_that_is_measured_at_each_share_has_about_so_many_windows(reader_run):
+    """Previously 276 questions about long papers, 7,500 windows, were read through at each of eight shares."""
+    config = config_from(reader_run)
+    records = made_examples(40, seed=3)
+    whole = Scene.of(load(records, config, Silent()), records, records, config, Silent())
+    assert whole.part(40, len(whole.held_windows)) is whole
+    assert len(whole.part(10, 1000).held_out) == 10
+    few = whole.part(40, len(whole.held_windows) // 4)
+    assert (len(few.held_out), few.held_out[0], few.held_out[-1]) == (10, records[0], records[-1])
+    assert len(whole.part(40, 0).held_out) == 1
 
 
 def test_a_run_from_a_model_that_answers_tells_its_mixture(reader_run, data_folder, tmp_path):
@@ -199,9 +222,7 @@ def test_general_ability_before_is_that_of_the_run_that_training_starts_from(
 
 def test_general_ability_is_that_of_the_thresholds_that_are_used(reader_run, tmp_path, monkeypatch):
     """Previously it was measured with a threshold of 0 throughout, which neither the start nor the run has."""
-    start = shutil.copytree(reader_run, tmp_path / "start")
-    facts = json.loads((start / "spantune.json").read_text(encoding="utf-8"))
-    (start / "spantune.json").write_text(json.dumps({**facts, "may_abstain": True, "threshold": -5.5}), encoding="utf-8")
+    start = start_with(reader_run, tmp_path, may_abstain=True, threshold=-5.5)
     data, held_out = tmp_path / "data.jsonl", tmp_path / "held-out.jsonl"
     write_examples(made_examples(40, unanswerable=0.3), data, "jsonl")
     write_examples(made_examples(20, seed=5, unanswerable=0.3), held_out, "jsonl")
@@ -216,6 +237,44 @@ def test_general_ability_is_that_of_the_thresholds_that_are_used(reader_run, tmp
     made = train_run([data], tmp_path / "run", config_from(start, probe=True), eval_data=[held_out])
     assert (asked[0], asked[-1]) == ((True, True, -5.5), (True, True, made.facts.threshold))
     assert made.facts.threshold not in (0.0, -5.5)
+
+
+@pytest.fixture
+def expected(monkeypatch):
+    """The thresholds that were expected of what a training measured."""
+    found = set()
+    chosen_again = Scene.chosen_again
+    monkeypatch.setattr(Scene, "chosen_again", lambda scene, one: found.add(one.expected) or chosen_again(scene, one))
+    return found
+
+
+@pytest.mark.parametrize("abstains", [True, False])
+@pytest.mark.parametrize("folds", [1, 3])
+def test_of_each_share_the_rest_of_the_start_s_threshold_is_expected(reader_run, tmp_path, expected, abstains, folds):
+    """Previously a part whose training side has no question without an answer made 0 of what was expected of all parts."""
+    start = start_with(reader_run, tmp_path, may_abstain=abstains, threshold=-5.5)
+    records = made_examples(24, seed=3)
+    data = tmp_path / "data.jsonl"
+    alone = replace(records[0], id="without", question="Who knows?", answers=())
+    write_examples([*records, alone, replace(alone, id="again", question="Who does?")], data, "jsonl")
+    held_out = [data] if folds == 1 else []
+    config = config_from(start)
+    config = config.model_copy(update={"training": quick(folds=folds, epochs=1)})
+    made = train_run([data], tmp_path / "run", config, eval_data=held_out)
+    assert made.facts.may_abstain
+    assert expected == ({-5.5 * (1 - share) for share in (0.0, *SHARES)} if abstains else {0.0})
+
+
+def test_an_epoch_scores_what_the_run_scores_that_keeps_it(reader_run, tmp_path):
+    """Previously epochs were measured at a threshold of 0, and the run at the one that was chosen."""
+    data, held_out = tmp_path / "data.jsonl", tmp_path / "held-out.jsonl"
+    write_examples(made_examples(40, unanswerable=0.3), data, "jsonl")
+    write_examples(made_examples(20, seed=5, unanswerable=0.3), held_out, "jsonl")
+    config = config_from(reader_run, mix=False)
+    config = config.model_copy(update={"training": quick(epochs=2, spread=0.0)})
+    made = train_run([data], tmp_path / "run", config, eval_data=[held_out])
+    kept = next(one for one in made.history.epochs if one.epoch == made.history.best_epoch)
+    assert kept.scores["f1"] == pytest.approx(made.facts.scores["f1"])
 
 
 @pytest.mark.parametrize("forgotten", [1.0, 4.0, 100.0])
@@ -266,9 +325,7 @@ def test_a_run_knows_what_the_run_that_it_started_from_was_trained_on(reader_run
 
 def test_a_run_that_cannot_refuse_any_more_says_so(reader_run, data_folder, tmp_path):
     """Previously it answered whatever it was asked, and only a trace told why."""
-    start = shutil.copytree(reader_run, tmp_path / "start")
-    facts = json.loads((start / "spantune.json").read_text(encoding="utf-8"))
-    (start / "spantune.json").write_text(json.dumps({**facts, "may_abstain": True, "threshold": -1.0}), encoding="utf-8")
+    start = start_with(reader_run, tmp_path, may_abstain=True, threshold=-1.0)
     for number, (begun, told) in enumerate([(start, True), (reader_run, False)]):
         listener = Listener()
         train_run(out=tmp_path / f"run{number}", config=config_from(begun), watch=listener, **files(data_folder))

@@ -1,16 +1,18 @@
 """`predict_file`: a prediction for every record, in its place, or the file that was there before."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
-from conftest import made_examples
+from conftest import made_examples, made_texts
 from test_road_training import Listener
 
 from spantune.data import write_examples
-from spantune.errors import DataError, RunError
+from spantune.errors import ConfigError, DataError, OutputError, RunError
 from spantune.inference import Reader
 from spantune.road import predict_file
+from spantune.road.predicting import identity_of
 
 
 def lines(file):
@@ -104,6 +106,40 @@ def test_the_same_command_goes_on_with_interrupted_predictions(reader_run, data_
         assert [one[key] for key in ("id", "text", "start", "end")] == [other[key] for key in ("id", "text", "start", "end")]
         assert one["probability"] == pytest.approx(other["probability"], rel=1e-5)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "whole.jsonl"]
+
+
+def test_a_run_is_the_same_wherever_it_lies_and_its_exported_model_counts_where_it_answers(reader_run, tmp_path, monkeypatch):
+    """Previously a run that was named in another way, or exported meanwhile, began its predictions anew, without a word."""
+    moved = shutil.copytree(reader_run, tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    before = identity_of(reader_run)
+    assert before == identity_of(moved) == identity_of("moved")
+    (moved / "exported").mkdir()
+    (moved / "exported" / "model.onnx").write_bytes(b"0")
+    assert identity_of(moved, exported=False) == before != identity_of(moved)
+
+
+def test_lines_that_an_other_call_left_are_told_before_they_are_made_anew(reader_run, data_folder, tmp_path):
+    out, listener = tmp_path / "a.jsonl", Listener()
+    (tmp_path / "a.jsonl.partial").write_text('{"id": "q1"}\n')
+    predict_file(reader_run, data_folder / "questions.json", out, watch=listener)
+    assert any("is of other data, settings or another run" in note for note in listener.notes)
+
+
+@pytest.mark.parametrize("out", ["-", "/dev/stdout", "/dev/fd/1"])
+def test_a_stream_is_refused_before_the_work(reader_run, data_folder, out):
+    """Previously `--out /dev/stdout >> log.txt` replaced the log."""
+    listener = Listener()
+    with pytest.raises(OutputError, match="is a stream"):
+        predict_file(reader_run, data_folder / "questions.json", out, watch=listener)
+    assert listener.stages == []
+
+
+def test_alternatives_of_a_label_are_refused(classifier_run, tmp_path):
+    """Previously `--top` was ignored."""
+    write_examples(made_texts(3), tmp_path / "texts.json")
+    with pytest.raises(ConfigError, match="5 alternatives of a run that classifies"):
+        predict_file(classifier_run, tmp_path / "texts.json", tmp_path / "out.jsonl", top=5)
 
 
 def test_questions_with_contradictory_labels_are_answered_in_their_place(reader_run, tmp_path):

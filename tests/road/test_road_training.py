@@ -128,7 +128,7 @@ def test_a_threshold_is_tuned_kept_and_told_where_questions_have_no_answer(tmp_p
     assert made.facts.may_abstain
     assert made.facts.threshold == made.predictor.settings.threshold != 0.0
     assert Reader.load(made.folder).settings.threshold == made.facts.threshold
-    assert any("threshold for 'no answer' tuned on the held-out records" in note for note in listener.notes)
+    assert any("drawn from the expected 0.000 to what" in note for note in listener.notes)
 
 
 def test_a_tuned_threshold_chooses_again_without_running_the_model(tmp_path, config):

@@ -197,3 +197,25 @@ def test_on_the_command_line(data, config, tmp_path):
     assert shown.exit_code == 0, shown.output
     assert "the recipe's" in shown.output and "Next: spantune train" in shown.output
     assert len(json.loads(CliRunner().invoke(app, [*call, "--json"]).stdout)["trials"]) == 2
+
+
+def test_a_partial_last_line_of_the_trials_is_dropped_and_other_damage_told(data, config, tmp_path):
+    """Previously what a full disk leaves of the trials ended in a traceback, at every call from then on."""
+    tune_settings(data, tmp_path / "search", config, trials=1)
+    log, listener = tmp_path / "search" / "trials.log", Listener()
+    with log.open("ab") as file:
+        file.write(b'{"op_code":4,"wor')
+    assert len(tune_settings(data, tmp_path / "search", config, trials=1, watch=listener).trials) == 2
+    assert any("its last line was cut off" in note for note in listener.notes)
+    lines = log.read_bytes().splitlines(keepends=True)
+    for damaged in (b"{\n", b'{"op_code": 4}\n', b"[]\n"):
+        log.write_bytes(b"".join((*lines[:3], damaged, *lines[3:])))
+        with pytest.raises(RunError, match=r"trials\.log cannot be read"):
+            tune_settings(data, tmp_path / "search", config, trials=1)
+
+
+def test_the_highest_seed_can_be_searched_with_again(data, config, tmp_path):
+    """Previously a search that goes on asked for a seed above the highest."""
+    highest = with_settings(config, {"training.seed": 2**32 - 1})
+    for count in (1, 2):
+        assert len(tune_settings(data, tmp_path / "search", highest, trials=1).trials) == count

@@ -113,8 +113,8 @@ def broken(**changes):
 
 WRONGS = {
     "no JSON": ("{", "file cannot be read: Expecting property name enclosed in double quotes"),
-    "a list": ("[]", "file cannot be read: "),
-    "a number": ("1", "file cannot be read: "),
+    "a list": ("[]", "file cannot be read: not a JSON object"),
+    "a number": ("1", "file cannot be read: not a JSON object"),
     "no format": ("{}", "file cannot be read: 'format'"),
     "a later format": ('{"format": 2}', "file has format 2"),
     "a format in words": ('{"format": "1"}', "file has format '1'"),

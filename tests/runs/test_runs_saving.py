@@ -14,6 +14,7 @@ from saving import FILES, checkpoint, names, refusal, result_of, saved, told
 from spantune.config import Config, ModelConfig
 from spantune.errors import OutputError, RunError
 from spantune.runs import Provenance, claim_folder, locked, read_facts, save_run
+from spantune.runs.facts import data_name
 from spantune.runs.folder import written
 
 
@@ -205,3 +206,16 @@ def test_saving_warns_of_nothing(tmp_path, result, wordpiece, capsys):
         warnings.simplefilter("error")
         saved(tmp_path / "run", result, wordpiece, provenance=Provenance(train=made_texts(3)))
     assert capsys.readouterr() == ("", "")
+
+
+def test_names_that_are_not_utf_8_are_written_as_far_as_they_can_be(tmp_path, result, wordpiece):
+    """Previously a data file with a name in Latin-1 lost the finished training, and its --resume too."""
+    provenance = Provenance(data_names=(data_name("a/Pr\udcfcfung.json"),))
+    saved(tmp_path / "run", result, wordpiece, provenance=provenance)
+    assert read_facts(tmp_path / "run").data["names"] == ["Pr\ufffdfung.json"]
+
+
+def test_what_is_no_unicode_is_told_in_words(tmp_path):
+    """Previously a name that cannot be encoded ended in a traceback."""
+    with pytest.raises(OutputError, match="could not be written or read"), written(tmp_path):
+        (tmp_path / "a").write_text("\udcfc", encoding="utf-8")

@@ -170,7 +170,7 @@ def small_disk(tmp_path):
             ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], check=False, capture_output=True
         ).returncode
     ):
-        pytest.skip("mounting a small disk takes root")
+        pytest.skip("mounting a small disk takes root, and only a disk that is full fails as one")
     yield place
     subprocess.run(["umount", "--lazy", place], check=True)
 

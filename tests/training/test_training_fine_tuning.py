@@ -241,6 +241,7 @@ def test_a_loss_that_is_no_number_ends_the_training_and_says_what_to_do(tiny_rea
 
 @pytest.mark.parametrize("checkpoints", [True, False])
 def test_the_best_epoch_before_a_loss_that_is_no_number_is_kept(tiny_reader_model, windows, tmp_path, checkpoints):
+    """Previously the history said that training stopped since the score no longer improved."""
     said, after, scores = [], [], iter([40.0, 30.0, 20.0])
 
     def measured(model):
@@ -265,8 +266,17 @@ def test_the_best_epoch_before_a_loss_that_is_no_number_is_kept(tiny_reader_mode
         "the loss is nan at step 8 of 9: training stopped there, and the best epoch before it is kept; "
         "lower training.learning_rate (now 0.001)"
     ]
-    assert (result.history.best_epoch, len(result.history.epochs), result.history.stopped_early) == (1, 2, True)
+    assert (result.history.best_epoch, len(result.history.epochs), result.history.stopped_early) == (1, 2, False)
     assert all(torch.equal(one, after[0][name]) for name, one in result.model.state_dict().items())
+
+
+def test_checkpoints_are_said_to_be_kept_where_there_are_some(tiny_reader_model, windows, tmp_path):
+    """Previously they were said to be kept where none had been made."""
+    with torch.no_grad():
+        tiny_reader_model.qa_outputs.bias.fill_(float("nan"))
+    with pytest.raises(TrainingError) as caught:
+        fine_tune(tiny_reader_model, windows, quick(epochs=1), checkpoints=tmp_path)
+    assert "checkpoints from before are kept" not in caught.value.next_move
 
 
 def test_a_gradient_that_is_no_number_changes_no_weight(tiny_reader_model, windows):

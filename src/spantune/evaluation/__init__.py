@@ -5,6 +5,7 @@
     paired_gain(before, after)           what a second scoring of the same questions gained, and how sure that is
     LearningCurve(points, untuned)       what more labels would give, and how sure that is
     best_threshold(scores, f1s, labels)  from which no-answer score on a question is better left unanswered
+    likely_threshold(…, expected)        the same from few questions, and from what is expected
     judge(examples, answers)             intervals, slices, mistakes, labels to look at, calibration, a verdict in plain words
     compare(examples, systems)           which of several systems is better, and how sure that is
     fit_calibration(probabilities, …)    how often answers with such a probability are right
@@ -21,7 +22,7 @@ from spantune.evaluation.learning_curve import Estimate, LearningCurve, Point, d
 from spantune.evaluation.metrics import exact_match, token_f1, token_precision, token_recall
 from spantune.evaluation.normalise import comparable_form, normalise_answer
 from spantune.evaluation.scores import Answered, Group, QuestionScore, Scores, score_answers
-from spantune.evaluation.threshold import Threshold, best_threshold
+from spantune.evaluation.threshold import Threshold, best_threshold, likely_threshold
 from spantune.evaluation.uncertainty import Mean, Resampling
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "exact_match",
     "fit_calibration",
     "judge",
+    "likely_threshold",
     "normalise_answer",
     "paired_gain",
     "read_aliases",

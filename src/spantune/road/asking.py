@@ -29,9 +29,9 @@ class Asked:
     backend: str = TORCH
 
     def as_dict(self, with_trace: bool = False) -> dict[str, Any]:
-        """The answer or prediction as JSON can carry it, with its trace if wanted."""
+        """The answer or prediction as JSON can carry it, with its trace if wanted. Raises `ConfigError` as `trace_text`."""
         found = {**self.said.as_dict(), "backend": self.backend}
-        return {**found, "trace": self.trace.as_dict()} if with_trace and self.trace else found
+        return {**found, "trace": self._traced().as_dict()} if with_trace else found
 
     def trace_text(self, width: int, encoding: str | None) -> str:
         """The trace for people. Raises `ConfigError` for a classified text, which has none."""

@@ -7,20 +7,21 @@ from typing import Any
 
 from spantune.confidence import Calibration
 from spantune.data import ReadAs, write_text
-from spantune.errors import ConfigError, EvaluationError, RunError
-from spantune.evaluation import Comparison, Scoring, fit_calibration
+from spantune.errors import ConfigError, EvaluationError, OutputError, RunError
+from spantune.evaluation import Comparison, Scoring, best_threshold, fit_calibration
 from spantune.evaluation.calibration import Expected, Reliability, Selection, expected_for, reliability, selection_for
 from spantune.evaluation.cases import groups_of
+from spantune.evaluation.normalise import scored_by
 from spantune.inference.again import answered_at
 from spantune.inference.backends import AUTO
-from spantune.inference.exported.folder import EXPORTED
+from spantune.inference.exported.folder import EXPORTED, keep_settings
 from spantune.road.judging import compared
 from spantune.road.matching import labelled_from
 from spantune.road.opening import opened
 from spantune.road.watch import Silent, Watch, counter
 from spantune.runs import known_from_training, read_facts
 from spantune.runs.reading import FACTS, run_folder
-from spantune.tasks import TASKS, threshold_for
+from spantune.tasks import TASKS, no_answer_columns
 
 
 def compare_systems(
@@ -35,7 +36,8 @@ def compare_systems(
     """Compare runs, the embedded reader and files of predictions on the same labelled questions, each with the first.
 
     With `always_answer` runs give their best span even where "no answer" scores higher; predictions are as they are. Raises
-    `EvaluationError` for fewer than two systems and for predictions of other questions, and the errors of each room.
+    `EvaluationError` for fewer than two systems, for predictions of other questions and for a `scoring` by what is no
+    language, and the errors of each room.
     """
     if len(systems) < 2:
         raise EvaluationError(
@@ -43,9 +45,10 @@ def compare_systems(
             expected="two systems or more, and the data last",
             next_move="spantune compare embedded RUN DATA",
         )
-    watch = watch or Silent()
+    watch, scoring = watch or Silent(), scoring or Scoring()
+    scored_by(scoring.language)
     records, _ = labelled_from(data, "answer", read_as, watch)
-    return compared(records, systems, scoring or Scoring(), watch, always=always_answer)
+    return compared(records, systems, scoring, watch, always=always_answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def calibrate_run(
     answers: tuple[Any, ...] = tuple(reader.answer_many(records, progress=tick, say=watch.warn))
     threshold = facts.threshold
     if precision is None and facts.may_abstain:
-        threshold, answers = _at_best_threshold(reader, records, answers)
+        threshold, answers = _at_best_threshold(threshold, records, answers)
     scores = Scoring().scores(records, answers)
     right = [bool(one.exact_match) for one in scores.per_question]
     said = [answer.probability for answer in answers]
@@ -131,25 +134,34 @@ def calibrate_run(
     sure = [fitted.calibration.confidence(one.probability, answered=bool(one.text)) or 0.0 for one in answers]
     selection = None if precision is None else _selection(precision, sure, right)
     expected = None if precision is None else expected_for(precision, sure, right, groups)
-    kept = replace(
-        facts,
-        calibration=fitted.calibration,
-        threshold=threshold,
-        least_confidence=0.0 if selection is None else selection.confidence,
-    )
-    write_text(Path(run) / FACTS, kept.to_json())
-    if (Path(run) / EXPORTED).is_dir():
-        watch.warn(f"the exported model in {Path(run) / EXPORTED} answers as before: spantune export {run} writes it anew")
+    least = 0.0 if selection is None else selection.confidence
+    kept: dict[str, Any] = {"calibration": fitted.calibration, "threshold": threshold, "least_confidence": least}
+    before, after = reliability(said, right), reliability(values, hits) if values else None
+    write_text(Path(run) / FACTS, replace(facts, **kept).to_json())
+    _keep_in_the_export(Path(run), kept, watch)
     return Calibrated(
         run=str(run),
         questions=len(records),
-        before=reliability(said, right),
-        after=reliability(values, hits),
+        before=before,
+        after=after,
         threshold=threshold,
         selection=selection,
         expected=expected,
         calibration=fitted.calibration,
     )
+
+
+def _keep_in_the_export(run: Path, kept: dict[str, Any], watch: Watch) -> None:
+    """Teach the exported model of a run the same, where there is one."""
+    home = run / EXPORTED
+    if not home.is_dir():
+        return
+    try:
+        keep_settings(home, **kept)
+    except (OutputError, RunError) as error:
+        watch.warn(f"the exported model in {home} answers as before ({error.found}): spantune export {run} writes it anew")
+    else:
+        watch.note(f"the exported model in {home} keeps it, too")
 
 
 def _check(run: str | Path, precision: float | None) -> None:
@@ -174,10 +186,14 @@ def _refuse_known(run: str | Path, records: Sequence[Any]) -> None:
         )
 
 
-def _at_best_threshold(reader: Any, records: Sequence[Any], answers: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
+def _at_best_threshold(threshold: float, records: Sequence[Any], answers: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
+    """The best threshold and the answers that it gives; the run's where these records tell nothing of it.
 
-    threshold = threshold_for(reader, records, answers)
-    return threshold, tuple(answered_at(answer, threshold) for answer in answers)
+    Nothing is drawn from what the run has, which may be fitted to the same questions: each call would move it further.
+    """
+    told = no_answer_columns(records, answers)
+    chosen = threshold if told is None else best_threshold(*told).value
+    return chosen, tuple(answered_at(answer, chosen) for answer in answers)
 
 
 def _selection(precision: float, confidence: Sequence[float], right: Sequence[bool]) -> Selection:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from spantune.config import Config, with_settings
-from spantune.data import ReadAs, count_groups, fingerprint, folds, split, write_text
+from spantune.data import ReadAs, Split, count_groups, fingerprint, folds, split, write_text
 from spantune.errors import ConfigError, DataError, RunError
 from spantune.evaluation import LearningCurve, Point, doubling
 from spantune.models import has_new_head
 from spantune.road.curve_picture import save_curve
-from spantune.road.outcome import Outcome, train_folds, train_once
+from spantune.road.outcome import LOOKED_AT, LOOKED_THROUGH, SEEDS, Outcome, train_folds, train_once
 from spantune.road.profile import profile_of
 from spantune.road.scene import Loaded, Scene, load
 from spantune.road.sides import check_folds, held_apart, leaks_told, read_given
@@ -22,12 +22,13 @@ from spantune.road.started import differing, read_started
 from spantune.road.watch import Silent, Watch
 from spantune.runs.folder import written
 from spantune.training import choose
+from spantune.wording import first_line
 
 POINTS, PICTURE = "curve.json", "curve.png"
 FOLDS = 2  # instead of the four that a training of few records takes: a curve is made of many trainings
 FEWEST = 2  # records to divide
-LOOKED_AT = 500  # records of the pool on which the untuned model's threshold for "no answer" is tuned
 STAGE = "records trained on"
+WRITTEN, ANOTHER = "the points that an earlier spantune curve wrote", "remove the file, or choose another --out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,10 @@ def learning_curve(
     here. `out` is a folder for the points, as JSON, and their picture; points that it holds of the same data and settings are
     not measured again.
 
-    Raises the errors of `train_run`, `ConfigError` for sizes or seeds that cannot be, `RunError` for points of other data.
+    A draw that cannot be divided, as one of labels that all differ, is told and left out.
+
+    Raises the errors of `train_run`, `ConfigError` for sizes or seeds that cannot be, `RunError` for points of other data,
+    `DataError` where no draw is left.
     """
     config, watch, folder = config or Config(), watch or Silent(), Path(out)
     given = read_given(data, eval_data, config, read_as, watch)
@@ -97,15 +101,24 @@ def learning_curve(
         file.write(*known)
     untuned, points = known
     cells = [(size, seed) for size in wanted for seed in range(seeds)]
-    done, total = 0, sum(size for size, _ in cells)
+    done, total, left_out = 0, sum(size for size, _ in cells), 0
     for size, seed in cells:
         watch.progress(STAGE, done, total)
         if (size, seed) not in {(point.records, point.seed) for point in points}:
-            points = (*points, _point(pool, held_out, size, seed, config))
-            file.write(untuned, points)
-            watch.note(f"{size:,} records, draw {seed + 1}: {points[-1].score:.1f} in {points[-1].seconds:.0f} s")
+            made = _point(pool, held_out, size, seed, config)
+            if isinstance(made, Point):
+                points = (*points, made)
+                file.write(untuned, points)
+            left_out += isinstance(made, DataError)
+            watch.note(f"{size:,} records, draw {seed + 1}: {_told(made)}")
         done += size
     watch.progress(STAGE, total, total)
+    if left_out == len(cells):
+        raise DataError(
+            f"no draw of {' or '.join(map(str, wanted))} records can be divided into records to train on and held-out ones",
+            expected="draws with two groups of records or more, of one label where records have labels",
+            next_move=f"ask for --sizes above {wanted[-1]}, or add records",
+        )
     curve = LearningCurve(tuple(one for one in points if (one.records, one.seed) in cells), untuned, loaded.task.headline)
     with written(folder):
         save_curve(curve, more, folder / PICTURE)
@@ -130,44 +143,56 @@ def _sizes(sizes: Sequence[int], seeds: int, more: int, most: int) -> list[int]:
     return sorted(set(sizes)) or list(doubling(most))
 
 
-def _point(pool: Sequence[Any], held_out: Sequence[Any], size: int, seed: int, config: Config) -> Point:
-    """One training on a random draw, scored on the held-out records."""
-    config = with_settings(config, {"training.seed": config.training.seed + seed, "keep.probe": False})
+def _point(pool: Sequence[Any], held_out: Sequence[Any], size: int, seed: int, config: Config) -> Point | DataError:
+    """One training on a random draw, scored on the held-out records; or why the draw cannot be divided."""
+    config = with_settings(config, {"training.seed": (config.training.seed + seed) % SEEDS, "keep.probe": False})
     drawn = tuple(random.Random(config.training.seed).sample(list(pool), size))
     began = time.perf_counter()
     loaded = load(pool, config, Silent())
     chosen = choose(config, profile_of(drawn, loaded, config)).config
     if config.training.folds is None:
         chosen = with_settings(chosen, {"training.folds": min(FOLDS, chosen.training.folds or 1)})
-    outcome = _trained(loaded, drawn, chosen)
+    try:
+        parts = _divided(drawn, chosen)
+    except DataError as error:
+        return error
+    outcome = _trained(loaded, parts, chosen)
     seconds = time.perf_counter() - began
     predictor = loaded.task.tuned(outcome.scene.predictor, outcome.measured)
     return Point(size, seed, _score(loaded, predictor, held_out), round(seconds, 1))
 
 
-def _trained(loaded: Loaded, drawn: Sequence[Any], config: Config) -> Outcome:
+def _told(made: Point | DataError) -> str:
+    return f"{made.score:.1f} in {made.seconds:.0f} s" if isinstance(made, Point) else f"left out: {made.found}"
+
+
+def _divided(drawn: Sequence[Any], config: Config) -> tuple[Split, ...]:
+    """Folds, or one division; row by row where the draw has one group. Raises `DataError` where that does not help."""
     count, seed = config.training.folds or 1, config.training.seed
     if count > 1:
         documents = count_groups(drawn)
         if documents > 1:
-            divided = folds(drawn, min(count, documents), seed=seed)
-        else:
-            divided = folds(drawn, min(count, len(drawn)), by="random", seed=seed)
-        return train_folds(loaded, divided, config, Silent())
+            return folds(drawn, min(count, documents), seed=seed)
+        return folds(drawn, min(count, len(drawn)), by="random", seed=seed)
     try:
-        parts = split(drawn, held_out=config.held_out, seed=seed)
+        return (split(drawn, held_out=config.held_out, seed=seed),)
     except DataError:
-        parts = split(drawn, held_out=config.held_out, by="random", seed=seed)
-    return train_once(Scene.of(loaded, parts.train, parts.held_out, config, Silent()), None, resume=False)
+        return (split(drawn, held_out=config.held_out, by="random", seed=seed),)
+
+
+def _trained(loaded: Loaded, parts: Sequence[Split], config: Config) -> Outcome:
+    if len(parts) > 1:
+        return train_folds(loaded, parts, config, Silent())
+    return train_once(Scene.of(loaded, parts[0].train, parts[0].held_out, config, Silent()), None, resume=False)
 
 
 def _untuned(loaded: Loaded, pool: Sequence[Any], held_out: Sequence[Any], config: Config) -> float | None:
-    """What the model scores before training; `None` where its head is new. Its threshold is tuned on the pool."""
+    """What the model scores before training; `None` where its head is new. The pool chooses its threshold."""
     if has_new_head(loaded.model):
         return None
     scene = Scene.of(loaded, pool, pool, with_settings(config, {"keep.replay": 0.0}), Silent())
-    few = scene.part(LOOKED_AT)
-    return _score(loaded, loaded.task.tuned(few.predictor, few.measure("measuring the untuned model")), held_out)
+    few = scene.part(LOOKED_AT, LOOKED_THROUGH)
+    return _score(loaded, loaded.task.tuned(few.predictor, few.measure("measuring the untuned model", share=0.0)), held_out)
 
 
 def _score(loaded: Loaded, predictor: Any, held_out: Sequence[Any]) -> float:
@@ -191,8 +216,8 @@ class _File:
         found = read_started(
             self.path,
             "",
-            expected="the points that an earlier spantune curve wrote",
-            next_move="remove the file, or choose another --out",
+            expected=WRITTEN,
+            next_move=ANOTHER,
         )
         if others := differing(found, self._started_with()):
             raise RunError(
@@ -200,7 +225,12 @@ class _File:
                 expected="the same data and settings, whose missing points are measured, or a new --out",
                 next_move="choose another --out, or remove the file",
             )
-        return found["untuned"], tuple(Point(**point) for point in found["points"])
+        try:
+            return found["untuned"], tuple(Point(**point) for point in found["points"])
+        except (KeyError, TypeError) as error:
+            raise RunError(
+                f"{self.path} holds points that cannot be read: {first_line(error)}", expected=WRITTEN, next_move=ANOTHER
+            ) from None
 
     def write(self, untuned: float | None, points: Sequence[Point]) -> None:
         """Replace the file. Raises `OutputError`."""

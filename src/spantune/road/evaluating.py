@@ -11,10 +11,21 @@ from spantune.errors import ConfigError
 from spantune.evaluation import Judgement, Known, LabelScores, Mean, Scores, Scoring, judge
 from spantune.evaluation.judging import mean_in_percent
 from spantune.evaluation.label_means import label_means
+from spantune.evaluation.normalise import scored_by
 from spantune.evaluation.predictions import is_predictions_file
 from spantune.inference.again import always_answered
 from spantune.inference.backends import AUTO
-from spantune.road.judging import TOP, UNTUNED, alike_in_meaning, answers_before, answers_of, judged_run, known_to, named
+from spantune.road.judging import (
+    TOP,
+    UNTUNED,
+    alike_in_meaning,
+    answers_before,
+    answers_of,
+    judged_run,
+    known_to,
+    named,
+    warn_of_known,
+)
 from spantune.road.matching import labelled_from, without_touched
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
@@ -55,7 +66,10 @@ class Evaluated:
         return self.leaks.counts.get("same_record", 0)
 
     def meets(self, wanted: str) -> bool:
-        """Whether they are surely better than what they are compared with, or of that grade with questions enough to tell."""
+        """Whether they are surely better than what they are compared with, or of that grade with questions enough to tell.
+
+        Never so for a run that classifies: it has no verdict.
+        """
         if self.judged is None:
             return False
         verdict = self.judged.verdict
@@ -89,6 +103,7 @@ def evaluate_run(
     against: str | None = None,
     scoring: Scoring | None = None,
     semantic: bool = False,
+    require: str | None = None,
     read_as: ReadAs | None = None,
     watch: Watch | None = None,
 ) -> Evaluated:
@@ -97,17 +112,20 @@ def evaluate_run(
     Known are records that the run was trained on, and those about a context that is the same as one of training, nearly the
     same, or a part of it. `always_answer` gives the best span even where "no answer" scores higher. `against` names a run,
     the word `embedded`, a file of predictions, or with the word `untuned` what the run began with, to say whether the run is
-    better. `semantic` also says how alike answers and references are in meaning. `out` names a JSON file for all of it and
-    every wrong prediction. References are taken as the data gives them, wherever they stand: scores compare texts. Raises
+    better. `semantic` also says how alike answers and references are in meaning. `require` is what `Evaluated.meets` will be
+    asked: told now, it is refused where that could never be so. `out` names a JSON file for all of it and every wrong
+    prediction. References are taken as the data gives them, wherever they stand: scores compare texts. Raises
     `EmptyDataError` when no labelled record is left, `ConfigError` for `always_answer` and a run that classifies or predictions
-    that are made, for `against` and a run that classifies, and for `untuned` where the run began with a model that could not
-    answer.
+    that are made, for `against`, `scoring`, `semantic` or `require` and a run that classifies, and for `untuned` where the run
+    began with a model that could not answer; `EvaluationError` for a `scoring` by what is no language.
     """
     watch, scoring = watch or Silent(), scoring or Scoring()
+    scored_by(scoring.language)
     if is_predictions_file(run):
         return _evaluate_predictions(run, data, out, always_answer, against, scoring, semantic, read_as, watch)
     facts = read_facts(run)
     _comparable(run, facts, against)
+    _check_asked(run, facts, scoring, semantic, require)
     if out is not None:
         check_target(out, [*_files(against), *data])
     records, left_out = labelled_from(data, facts.task, read_as, watch)
@@ -164,7 +182,10 @@ def _evaluate_predictions(
         check_target(out, [file, *_files(against), *data])
     records, left_out = labelled_from(data, "answer", read_as, watch)
     answers = answers_of(file, records, watch)
-    other = None if against is None else answers_of(against, records, watch)
+    always = all(answer.text for answer in answers)  # what never abstains is compared with what does not either
+    if against is not None:
+        warn_of_known(against, records, watch)
+    other = None if against is None else answers_of(against, records, watch, always=always)
     scores = scoring.scores(records, answers)
     known = Known(confidence=[answer.confidence for answer in answers], untuned=other, against=named(against), scores=scores)
     judged = judge(records, answers, scoring, known)
@@ -192,17 +213,33 @@ def _comparable(run: str | Path, facts: RunFacts, against: str | None) -> None:
     )
 
 
+def _check_asked(run: str | Path, facts: RunFacts, scoring: Scoring, semantic: bool, require: str | None) -> None:
+    """Raise `ConfigError` where a run that classifies is asked for what only answers have."""
+    wanted = {
+        "--language": scoring.language != Scoring().language,
+        "--aliases": scoring.aliases is not None,
+        "--semantic": semantic,
+        f"--require {require}": require is not None,
+    }
+    asked = [option for option, given in wanted.items() if given]
+    if asked and facts.task != "answer":
+        raise ConfigError(
+            f"{' and '.join(asked)} for {run}, which classifies",
+            expected="a run that answers: a label is right or wrong, and labels have no grade",
+            next_move="leave it away; --json has accuracy and macro-F1 with their intervals, to set a limit for",
+        )
+
+
 def _answers_against(
     run: str | Path, against: str | None, records: Sequence[Any], watch: Watch, *, always: bool
 ) -> tuple[Any, ...] | None:
     """What the system says that the run is compared with; `always` where the run itself cannot abstain."""
     if against is None:
         return None
-    return (
-        answers_before(run, records, watch, always=always)
-        if against == UNTUNED
-        else answers_of(against, records, watch, always=always)
-    )
+    if against == UNTUNED:
+        return answers_before(run, records, watch, always=always)
+    warn_of_known(against, records, watch)
+    return answers_of(against, records, watch, always=always)
 
 
 def _written(out: str | Path | None, evaluated: Evaluated, task: Task, records: Sequence[Any]) -> None:

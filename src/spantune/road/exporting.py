@@ -7,6 +7,7 @@ from typing import Any
 from spantune.data import ReadAs, read_files
 from spantune.errors import MissingDataError, RunError
 from spantune.export import Export, Limits, export_run
+from spantune.export.exporting import check_choice
 from spantune.export.measuring import pieces_of
 from spantune.road.matching import labelled_only, same_task
 from spantune.road.watch import Silent, Watch, counter, working
@@ -31,6 +32,7 @@ def export_reader(
     `export_run`, and `RunError` for a run that classifies.
     """
     watch = watch or Silent()
+    check_choice(format, int8)
     facts = read_facts(run)
     if facts.task != "answer":
         raise RunError(

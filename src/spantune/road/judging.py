@@ -73,6 +73,12 @@ def known_to(run: str | Path, records: Sequence[Any], watch: Watch) -> LeakRepor
         return LeakReport(len(records), {}, frozenset(), ())
 
 
+def warn_of_known(system: str | Path, records: Sequence[Any], watch: Watch) -> None:
+    """Say that a run which others are compared with was trained on some of the records; of predictions nothing is known."""
+    if not is_predictions_file(system) and (leaks := known_to(system, records, watch)).touched:
+        watch.warn(f"{system}: {leaks.warning}. Compare on other documents: it may know them by heart.")
+
+
 def named(against: str | None) -> str:
     """What a comparison calls the other system."""
     return MODEL_BEFORE if against in (None, UNTUNED) else str(against)
@@ -171,11 +177,13 @@ def compared(
 ) -> Comparison:
     """Several systems on the same questions, each against the first; two of one name get a number.
 
-    Where every question has an answer, a system that leaves some without one is warned of.
+    Where every question has an answer, a system that leaves some without one is warned of, as is one that was trained on some.
     """
     named: dict[str, Sequence[Any]] = {}
     for system in systems:
         name = system if system not in named else f"{system} ({len(named) + 1})"
+        if system not in named:
+            warn_of_known(system, records, watch)
         named[name] = answers_of(system, records, watch, always=always)
     if not any(record.is_impossible for record in records):
         for name, answers in named.items():

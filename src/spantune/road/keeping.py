@@ -25,6 +25,7 @@ EXPECTED: Mapping[float, float] = MappingProxyType(
     {0.25: 3.0, 0.375: 4.5, 0.5: 5.5, 0.625: 5.5, 0.75: 5.5, 0.875: 5.0, 1.0: 4.0}
 )
 SHARES = tuple(EXPECTED)
+QUARTERS = tuple(share for share in SHARES if share * 4 == round(share * 4))  # where each takes long to measure
 SPREAD = 4.0  # how far, in points, a set may well be from what is expected
 
 

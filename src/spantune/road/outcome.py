@@ -12,6 +12,7 @@ from spantune.config import Config, with_settings
 from spantune.data import Split
 from spantune.evaluation import Scores
 from spantune.evaluation.cases import groups_of
+from spantune.features import select_windows
 from spantune.inference import ReaderSettings
 from spantune.inference.consensus import CONSIDERED
 from spantune.models import has_new_head
@@ -19,15 +20,26 @@ from spantune.models.methods import METHOD
 from spantune.models.mixing import Weights, added, mix
 from spantune.road.agreeing import SPREADS, best_spread, expected_of
 from spantune.road.apart import f1_apart
-from spantune.road.keeping import SHARES, General, Mixed, best_share, forgetting_little, general_answers, general_sentence
+from spantune.road.keeping import (
+    QUARTERS,
+    SHARES,
+    General,
+    Mixed,
+    best_share,
+    forgetting_little,
+    general_answers,
+    general_sentence,
+)
 from spantune.road.scene import Loaded, Scene
 from spantune.road.watch import Hushed, Watch
 from spantune.runs.reading import facts_of_start
 from spantune.tasks import Measured
 from spantune.training import FineTuned, averaged
 from spantune.training.recipes import mixes
+from spantune.wording import counted
 
-LOOKED_AT = 500  # held-out records that are measured at each share
+SEEDS = 2**32  # NumPy takes no others
+LOOKED_AT, LOOKED_THROUGH = 500, 3000  # held-out records, and about their windows, that are measured at each share
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,7 @@ class Outcome:
     @property
     def share(self) -> float:
         """How much of the weights is tuned."""
-        return 1.0 if self.mixed is None else self.mixed.share
+        return _share(self.mixed)
 
     def f1_apart(self) -> Sequence[float] | None:
         """F1 of each held-out record, 0 to 1, where share and spread are chosen without its document, if any were chosen."""
@@ -71,10 +83,10 @@ class Choices:
 
 def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outcome:
     """Train, keep the best epoch, and mix it with the start where that could answer too."""
-    looked = scene.part(LOOKED_AT) if _mixes(scene) or scene.agrees else scene
+    looked = scene.part(LOOKED_AT, LOOKED_THROUGH) if _mixes(scene) or scene.agrees else scene
     whole = looked is scene
     spans = CONSIDERED if scene.agrees else 1
-    untuned = scene.measure_chosen("measuring the untuned model", spans if whole else 1)
+    untuned = scene.measure_chosen("measuring the untuned model", spans if whole else 1, share=0.0)
     before = _general_before(scene)
     start = Weights.of(scene.model) if _mixes(scene) else None
     result = scene.fit(checkpoints, resume=resume)
@@ -86,16 +98,16 @@ def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outco
         by_share = {0.0: untuned} if whole else {}
         for share in SHARES if whole else (0.0, *SHARES):
             mix(scene.model, start, tuned, share)
-            by_share[share] = looked.measure_chosen(f"measuring {share:.0%} tuned", spans)
+            by_share[share] = looked.measure_chosen(f"measuring {share:.0%} tuned", spans, share=share)
         settled = _settled(looked, by_share, (start, tuned), before)
-    measured = (
-        settled.measured
-        if whole
-        else scene.agreeing(settled.measured.spread).measure_chosen("measuring all of the held-out records")
-    )
-    if settled.mixed is not None and settled.mixed.share != 1:
+    share = _share(settled.mixed)
+    measured = settled.measured
+    if not whole:
+        agreeing = scene.agreeing(measured.spread)
+        measured = agreeing.measure_chosen("measuring all of the held-out records", share=share)
+    if share != 1:
         result = replace(result, adapter=None)  # an adapter of part of what the weights are would mislead
-    if settled.mixed is not None and settled.mixed.share == 0:
+    if share == 0:
         result = replace(result, history=replace(result.history, best_epoch=None))  # no epoch's weights are there
     choices = settled.choices if whole else None
     return Outcome(result, scene, untuned.alone, measured.alone, settled.mixed, settled.general, choices)
@@ -114,26 +126,30 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     whole = Scene.of(loaded, records, records, with_settings(config, {"keep.replay": 0.0}), Hushed(watch))
     whole = replace(whole, watch=watch)
     spans = CONSIDERED if whole.agrees else 1
-    untuned = whole.measure_chosen("measuring the untuned model", spans)
+    untuned = whole.measure_chosen("measuring the untuned model", spans, share=0.0)
     before = _general_before(whole)
     start = Weights.of(loaded.model)
-    mixing = _mixes(whole)
-    found: dict[float, list[Measured]] = {share: [] for share in (SHARES if mixing else (1.0,))}
+    mixing, dear = _mixes(whole), _dear(whole, len(parts))
+    found: dict[float, list[Measured]] = {share: [] for share in ((QUARTERS if dear else SHARES) if mixing else (1.0,))}
+    if dear:
+        passes = f"{counted(len(whole.held_windows), 'window')} of {counted(len(records), 'record')}"
+        watch.note(f"to measure all {passes} takes long beside training: they are measured after the last epoch alone")
     results: list[FineTuned] = []
     mean: Weights | None = None
     for number, part in enumerate(parts, 1):
         watch.note(f"training {number} of {len(parts)}: {len(part.held_out)} of {len(records)} records are held out")
         scene = Scene.of(loaded, part.train, part.held_out, _reseeded(config, number), Hushed(watch) if results else watch)
-        results.append(scene.fit(None, keep="last", stage=f"training {number} of {len(parts)}"))
+        results.append(scene.fit(None, keep="last", measured=not dear, stage=f"training {number} of {len(parts)}"))
         tuned = Weights.of(loaded.model)
         for share in found:
             mix(loaded.model, start, tuned, share)
-            found[share].append(scene.measure(f"measuring {share:.0%} tuned", spans))
+            found[share].append(scene.measure(f"measuring {share:.0%} tuned", spans, share=share))
         mean = added(mean, tuned, number)
         mix(loaded.model, start, tuned, 0.0)
     assert mean is not None
     by_share = {0.0: untuned} if mixing else {}
-    by_share |= {share: whole.chosen_again(pool(whole.predictor, records, of)) for share, of in found.items()}
+    expecting = loaded.task.expecting
+    by_share |= {share: whole.chosen_again(pool(expecting(whole.predictor, share), records, of)) for share, of in found.items()}
     result = replace(
         results[0],
         history=averaged([one.history for one in results]),
@@ -237,6 +253,23 @@ def _agreed(
     return by_spread[agreed.spread], frozenset(passed_over)
 
 
+def _dear(whole: Scene, folds: int) -> bool:
+    """Whether to measure the records left out takes more than a third as long as an epoch of training on the others.
+
+    So it is where contexts have many windows: all of them are read to find an answer, and few of them are trained on. A
+    window takes three times as long to train on as to read.
+    """
+    if whole.task.name != "answer":
+        return False
+    training = whole.config.training
+    trained = len(select_windows(whole.held_windows, training.negatives, training.seed).indices) * (folds - 1)
+    return len(whole.held_windows) > trained
+
+
+def _share(mixed: Mixed | None) -> float:
+    return 1.0 if mixed is None else mixed.share
+
+
 def _by_spread(scene: Scene, measured: Measured, spreads: Iterable[float]) -> dict[float, Measured]:
     """The measurement as it is, and as it would be with each of these spreads."""
     own = measured.spread
@@ -276,7 +309,7 @@ def _general_before(scene: Scene) -> _Before | None:
     """
     if not (scene.config.keep.probe and _answers(scene)):
         return None
-    settings = replace(scene.predictor.settings, spread=0.0)
+    settings = replace(scene.predictor.settings, spread=0.0)  # training.spread says nothing of what was before
     if (facts := facts_of_start(scene.config.model.name)) is not None:
         settings = replace(settings, answer_length=facts.answer_length, spread=facts.spread)
         if settings.may_abstain:
@@ -292,4 +325,4 @@ def _tell_general(scene: Scene, general: Mapping[str, float] | None) -> None:
 
 def _reseeded(config: Config, number: int) -> Config:
     """Each training draws its own order, dropout and general questions; the first one those of a single training."""
-    return with_settings(config, {"training.seed": config.training.seed + number - 1})
+    return with_settings(config, {"training.seed": (config.training.seed + number - 1) % SEEDS})

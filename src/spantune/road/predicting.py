@@ -9,8 +9,9 @@ from spantune import durable
 from spantune.data import ReadAs, fingerprint_in_order, read_files
 from spantune.data.growing import write_growing
 from spantune.embedded import as_name
-from spantune.errors import EmptyDataError
-from spantune.inference.backends import AUTO
+from spantune.errors import ConfigError, EmptyDataError
+from spantune.inference.backends import AUTO, TORCH, backend_of
+from spantune.inference.exported.folder import EXPORTED
 from spantune.road.matching import same_task
 from spantune.road.opening import opened
 from spantune.road.targets import check_target
@@ -44,6 +45,12 @@ def predict_file(
     """
     watch = watch or Silent()
     facts = read_facts(run)
+    if facts.task != "answer" and top != 1:
+        raise ConfigError(
+            f"{top} alternatives of a run that classifies",
+            expected="1: each line has the probabilities of all labels",
+            next_move="leave top (--top) away",
+        )
     check_target(out, [data])
     with working(watch, "reading"):
         dataset = read_files([data], read_as)
@@ -62,7 +69,7 @@ def predict_file(
     with working(watch, "loading the model"):
         predictor = opened(task, run, backend, always_answer=always_answer)
     started_with = {
-        "run": identity_of(run),
+        "run": identity_of(run, exported=backend_of(predictor) != TORCH),
         "records": fingerprint_in_order(records),
         "settings": [always_answer, top, backend],
     }
@@ -78,15 +85,19 @@ def predict_file(
     return write_growing(out, started_with, [str(record.id) for record in records], lines_from, watch.note)
 
 
-def identity_of(run: str | Path) -> dict[str, str]:
-    """The version, and the hashes of what a run answers with: its settings and weights, and those of the model below it."""
+def identity_of(run: str | Path, *, exported: bool = True) -> dict[str, str]:
+    """The version, and the hashes of what a run answers with: its settings and weights, and those of the model below it.
+
+    Files go by their place in the run, wherever it lies. Its exported model is looked at where it is what answers.
+    """
     folder, found = run_folder(run), {"version": version("spantune")}
-    homes = {folder}
+    homes = [folder]
     if not (folder / "config.json").is_file():  # an adapter; an exported run answers where torch is not installed
         from spantune.models.sources import adapters_of, resolve_model
 
-        homes |= {Path(resolve_model(as_name(run))), *adapters_of(as_name(run))}
-    for home in sorted(home for home in homes if home.is_dir()):
-        files = sorted(one for one in home.rglob("*") if one.suffix in ANSWERING)
-        found |= {str(one): durable.sha256(one) for one in files}
+        homes += [Path(resolve_model(as_name(run))), *adapters_of(as_name(run))]
+    for number, home in enumerate(home for home in dict.fromkeys(homes) if home.is_dir()):
+        places = {one.relative_to(home): one for one in sorted(home.rglob("*")) if one.suffix in ANSWERING}
+        used = {place: one for place, one in places.items() if exported or EXPORTED not in place.parts}
+        found |= {f"{number}/{place.as_posix()}": durable.sha256(one) for place, one in used.items()}
     return found

@@ -76,23 +76,25 @@ class Scene:
         for lost in held_windows.lost.sentences():
             watch.note(f"held out: {lost}")
         own = windows.take(np.flatnonzero(windows.example < len(augmented.records))) if again else windows
-        predictor = task.predictor(model, tokenizer, config, own)
-        scene = cls(task, config, watch, model, tokenizer, windows, held_out, held_windows, predictor)
-        start = facts_of_start(config.model.name) if config.training.spread is None else None
-        return scene if start is None else scene.agreeing(start.spread)
+        predictor = _as_at_start(task, task.predictor(model, tokenizer, config, own), config)
+        return cls(task, config, watch, model, tokenizer, windows, held_out, held_windows, predictor)
 
-    def measure(self, stage: str, top: int = 1) -> Measured:
-        """The held-out records, measured with the model as it is now; `top` likely spans are kept of each."""
+    def measure(self, stage: str, top: int = 1, *, share: float = 1.0) -> Measured:
+        """The held-out records, measured with the model as it is now; `top` likely spans are kept of each.
+
+        `share` is how much of its weights is tuned: it says which threshold for "no answer" may be expected.
+        """
         tick = counter(self.watch, stage, len(self.held_windows))
-        return self.task.measure(self.predictor, self.held_windows, self.held_out, self.config, tick, top)
+        predictor = self.task.expecting(self.predictor, share)
+        return self.task.measure(predictor, self.held_windows, self.held_out, self.config, tick, top)
 
-    def measure_chosen(self, stage: str, top: int = 1) -> Measured:
-        """The same with the answers that the threshold which is best for them would give: to compare one model with another."""
-        return self.chosen_again(self.measure(stage, top))
+    def measure_chosen(self, stage: str, top: int = 1, *, share: float = 1.0) -> Measured:
+        """The same with the answers that the threshold which promises most gives: to compare one model with another."""
+        return self.chosen_again(self.measure(stage, top, share=share))
 
     def chosen_again(self, measured: Measured) -> Measured:
         """A measurement of the held-out records with the answers that its threshold gives."""
-        return measured if measured.threshold == 0.0 else self.task.choose_again(self.held_out, measured)
+        return self.task.choose_again(self.predictor, self.held_out, measured)
 
     def agreed_again(self, measured: Measured, spread: float) -> Measured:
         """A measurement that kept likely spans, as it would be with another spread."""
@@ -108,9 +110,14 @@ class Scene:
         """The scene with a predictor of this spread."""
         return self if self.task.agree_again is None else replace(self, predictor=self.predictor.with_spread(spread))
 
-    def part(self, most: int) -> "Scene":
-        """The scene with at most so many of the held-out records, evenly from all of them; itself where there are no more."""
-        if len(self.held_out) <= most:
+    def part(self, most: int, windows: int) -> "Scene":
+        """The scene with at most so many of the held-out records, and about so many windows, evenly from all of them.
+
+        Itself where there are no more.
+        """
+        records = len(self.held_out)
+        most = min(most, max(1, records * windows // max(len(self.held_windows), 1)))
+        if records <= most:
             return self
         few = evenly(self.held_out, most)
         return replace(self, held_out=few, held_windows=self.task.encode(few, self.tokenizer, self.model, self.config))
@@ -121,15 +128,16 @@ class Scene:
         *,
         resume: bool = False,
         keep: Literal["best", "last"] = "best",
+        measured: bool = True,
         stage: str = "training",
     ) -> FineTuned:
-        """Train the model in place."""
+        """Train the model in place; `measured` is whether its held-out records are, after each epoch."""
         watch = self.watch
         result = fine_tune(
             self.model,
             self.windows,
             self.config.training,
-            evaluate=lambda _: self.measure("measuring held-out").held,
+            evaluate=(lambda _: self.measure_chosen("measuring held-out").held) if measured else None,
             headline=self.task.headline,
             keep=keep,
             checkpoints=checkpoints,
@@ -158,6 +166,15 @@ class Scene:
                 expected="the same logits from the saved model",
                 next_move="report this with the model's name and the method; nothing was saved",
             )
+
+
+def _as_at_start(task: Task, predictor: Any, config: Config) -> Any:
+    """The predictor as the run that training starts from chooses its answers, unless the configuration says otherwise."""
+    if task.name != "answer" or (start := facts_of_start(config.model.name)) is None:
+        return predictor
+    if start.may_abstain and predictor.settings.may_abstain:
+        predictor = predictor.with_threshold(start.threshold)
+    return predictor.with_spread(start.spread) if config.training.spread is None else predictor
 
 
 def evenly(records: Sequence[Any], most: int) -> list[Any]:

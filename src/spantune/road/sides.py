@@ -17,6 +17,7 @@ from spantune.models.methods import METHOD, METHODS
 from spantune.road.matching import labelled_only, same_task, task_of
 from spantune.road.scene import Loaded
 from spantune.road.watch import Watch, working
+from spantune.runs.facts import data_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def read_given(
         return Given(labelled, (), "")
     held_out = _labelled(eval_data, read_as, watch)
     same_task(task_of(held_out, config).name, task_of(labelled, config).name)
-    return Given(labelled, held_out, ", ".join(Path(path).name for path in eval_data))
+    return Given(labelled, held_out, ", ".join(map(data_name, eval_data)))
 
 
 def divide(given: Given, loaded: Loaded, config: Config, watch: Watch) -> Divided:
@@ -62,6 +63,7 @@ def divide(given: Given, loaded: Loaded, config: Config, watch: Watch) -> Divide
         parts = folds(given.labelled, count, seed=config.training.seed)
         told = f"no --eval-data: {count} trainings, each without one part of the records; {parts[0].grouped_by}"
         watch.note(told)
+        _warn_of_unused(config, watch)
         return Divided(given.labelled, given.labelled, told, parts=parts)
     one = held_apart(given, config, watch)
     leaks = leaks_told(one.train, one.held_out, watch)
@@ -107,6 +109,19 @@ def check_folds(loaded: Loaded, config: Config, *, held_out_given: bool) -> None
             f"training.folds = {config.training.folds} with {found}",
             expected="questions, weights that answer already and can be averaged, no --eval-data: each fold is held out once",
             next_move="leave training.folds away",
+        )
+
+
+def _warn_of_unused(config: Config, watch: Watch) -> None:
+    """Settings of a single training that were made, and say nothing of folds."""
+    usual = Config()
+    unused = [f"held_out = {config.held_out:g}"] if config.held_out != usual.held_out else []
+    if config.training.early_stopping not in (0, usual.training.early_stopping):
+        unused.append(f"training.early_stopping = {config.training.early_stopping}")
+    if unused:
+        watch.warn(
+            f"{' and '.join(unused)}: not used in folds: each part is held out once, each training keeps its last epoch; "
+            "--set training.folds=1 trains once, with one held-out part"
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from spantune.data.atomic import is_stream
 from spantune.errors import ConfigError, OutputError
 
 
@@ -12,12 +13,20 @@ def check_target(out: str | Path, inputs: Sequence[str | Path]) -> None:
     Raises `ConfigError` or `OutputError`.
     """
     target = Path(out)
+    if is_stream(out):
+        raise OutputError(
+            f"{out} is a stream",
+            expected="a regular file, which takes its place when it is whole",
+            next_move="name a file, and read it when the command is done",
+        )
     if any(target.exists() and Path(one).exists() and target.samefile(one) for one in inputs):
         raise ConfigError(
             f"{out} is one of the input files",
             expected="another file to write to",
             next_move="name another file: the input would be lost",
         )
+    if target.is_dir():
+        raise OutputError(f"{out} is a folder", expected="a file to write to", next_move="name a file, in that folder perhaps")
     if not target.parent.is_dir():
         raise OutputError(
             f"the folder {target.parent} is not there",

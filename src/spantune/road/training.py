@@ -25,6 +25,7 @@ from spantune.road.sides import Divided, Given, divide, labels_of, read_given
 from spantune.road.started import differing, read_started, unlike
 from spantune.road.watch import Silent, Watch
 from spantune.runs import STARTED_WITH, Provenance, RunFacts, claim_folder, locked, read_facts, save_run
+from spantune.runs.facts import data_name, in_unicode
 from spantune.runs.reading import FACTS, facts_of_start, is_run
 from spantune.tasks import Measured, Task
 from spantune.training import Chosen, History, choose, remove_unfinished, together
@@ -100,8 +101,8 @@ def train_run(
             result = replace(outcome.result, choices=(*chosen.choices, *outcome.result.choices))
             provenance = replace(
                 _provenance(outcome, sides),
-                data_names=tuple(Path(path).name for path in (*data, *eval_data)),
-                eval_names=tuple(Path(path).name for path in eval_data),
+                data_names=tuple(map(data_name, (*data, *eval_data))),
+                eval_names=tuple(map(data_name, eval_data)),
                 read_as=as_kept(read_as or ReadAs()),
                 calibration=None if judged is None else judged.calibration,
                 judged=None if judged is None else judged.kept,
@@ -199,7 +200,7 @@ def _provenance(outcome: Outcome, sides: Divided) -> Provenance:
     return Provenance(
         train=sides.train,
         held_out=sides.held_out,
-        split=sides.told,
+        split=in_unicode(sides.told),
         scores=_shown(task, measured.scores),
         untuned=_shown(task, outcome.untuned.scores),
         threshold=measured.threshold,
@@ -215,10 +216,10 @@ def _provenance(outcome: Outcome, sides: Divided) -> Provenance:
 
 
 def _tell_threshold(measured: Measured, watch: Watch) -> None:
-    if measured.threshold != 0.0:
+    if measured.threshold != measured.expected:
         watch.note(
-            f"threshold for 'no answer' tuned on the held-out records: {measured.threshold:.3f}; their scores are a little "
-            "better for it than those of new data will be"
+            f"threshold for 'no answer': {measured.threshold:.3f}, drawn from the expected {measured.expected:.3f} to what "
+            "suits the held-out records; their scores are a little better for it than those of new data will be"
         )
 
 

@@ -1,6 +1,7 @@
 """`tune_settings`: a search for the settings that suit some data, within a time budget."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from spantune.config import Config, with_settings
 from spantune.data import ReadAs, fingerprint, write_text
 from spantune.errors import ConfigError, RunError, TrainingError
 from spantune.models import has_new_head, hidden_size
+from spantune.road.outcome import SEEDS
 from spantune.road.profile import profile_of
 from spantune.road.scene import Loaded, Scene, load
 from spantune.road.sides import Divided, check_folds, divide, read_given
@@ -20,7 +22,7 @@ from spantune.road.started import differing
 from spantune.road.watch import Hushed, Silent, Watch
 from spantune.runs.folder import written
 from spantune.training import choose, resolve_training
-from spantune.wording import counted
+from spantune.wording import counted, first_line
 
 if TYPE_CHECKING:
     import optuna
@@ -154,7 +156,7 @@ def tune_settings(
     sides = divide(given, loaded, chosen, watch)
     space = _space(config, loaded)
     usual = _usual(chosen, loaded, round(profile.windows * len(sides.train)))
-    study = _study(optuna, folder, config, sides)
+    study = _study(optuna, folder, config, sides, watch)
     if not any(trial.state.name == "COMPLETE" for trial in study.trials):
         study.enqueue_trial({name: usual[name] for name in space}, user_attrs={RECIPE: True})
     began = time.monotonic()
@@ -262,8 +264,8 @@ def _usual(chosen: Config, loaded: Loaded, windows: int) -> dict[str, Any]:
     }
 
 
-def _study(optuna: Any, folder: Path, config: Config, sides: Divided) -> Any:
-    """The trials so far, or a new search. Raises `RunError` for those of other data or settings."""
+def _study(optuna: Any, folder: Path, config: Config, sides: Divided, watch: Watch) -> Any:
+    """The trials so far, or a new search. Raises `RunError` for those of other data or settings, or that cannot be read."""
     started_with = {
         "config": config.model_dump(mode="json"),
         "train": fingerprint(sides.train),
@@ -271,9 +273,8 @@ def _study(optuna: Any, folder: Path, config: Config, sides: Divided) -> Any:
     }
     with written(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        journal = optuna.storages.journal
-        storage = optuna.storages.JournalStorage(journal.JournalFileBackend(str(folder / JOURNAL)))
-        known = optuna.get_all_study_names(storage)
+        _drop_partial_line(folder / JOURNAL, watch)
+        storage, known = _stored(optuna, folder / JOURNAL)
     study = optuna.create_study(
         storage=storage, study_name=known[0] if known else "spantune", direction="maximize", load_if_exists=True
     )
@@ -288,9 +289,33 @@ def _study(optuna: Any, folder: Path, config: Config, sides: Divided) -> Any:
         study.set_user_attr(STARTED_WITH, started_with)
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):  # a kill left it so
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    study.sampler = optuna.samplers.TPESampler(seed=config.training.seed + len(study.trials), n_startup_trials=FIRST_TRIALS)
+    study.sampler = optuna.samplers.TPESampler(
+        seed=(config.training.seed + len(study.trials)) % SEEDS, n_startup_trials=FIRST_TRIALS
+    )
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=FIRST_TRIALS, n_warmup_steps=FIRST_EPOCHS)
     return study
+
+
+def _drop_partial_line(file: Path, watch: Watch) -> None:
+    """What a full disk cut off would be joined to the next line, and make both unreadable."""
+    content = file.read_bytes() if file.is_file() else b""
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(file, whole)
+        watch.note(f"{file}: its last line was cut off, and is left out")
+
+
+def _stored(optuna: Any, file: Path) -> tuple[Any, list[str]]:
+    """The storage of the trials, and the names of its searches. Raises `RunError` for a damaged file."""
+    try:
+        storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(file)))
+        return storage, optuna.get_all_study_names(storage)
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:  # Optuna takes each line as it is
+        raise RunError(
+            f"{file} cannot be read: {first_line(error)}",
+            expected="the trials that an earlier spantune tune wrote",
+            next_move="restore the file from a copy, remove it, or choose another --out",
+        ) from error
 
 
 def _tried(trial: Any) -> Tried:

@@ -1,10 +1,12 @@
 """`spantune.json`: everything about a run that is not weights."""
 
 import json
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from spantune.confidence import Calibration
 from spantune.config import Config
 from spantune.data import Record
+from spantune.data.hub import PREFIX as HUB
 from spantune.errors import RunError
 from spantune.wording import first_line
 
@@ -91,6 +94,8 @@ class RunFacts:
         """The inverse of `to_json`. Raises `RunError` for a file of another format, or a damaged one."""
         try:
             record = json.loads(text)
+            if not isinstance(record, dict):
+                raise ValueError("not a JSON object")
             found = record.pop("format")
             if found != FORMAT:
                 raise RunError(
@@ -105,6 +110,24 @@ class RunFacts:
                 expected="spantune.json as spantune train writes it",
                 next_move="restore the file from a copy, or train again",
             ) from None
+
+
+def data_name(path: str | Path) -> str:
+    """What is kept of where data is from: a file's name without its folders, a data set of the Hub whole.
+
+    >>> data_name("a/train.json"), data_name("hub:deepset/germanquad:test")
+    ('train.json', 'hub:deepset/germanquad:test')
+    """
+    return in_unicode(str(path) if str(path).startswith(HUB) else Path(path).name)
+
+
+def in_unicode(name: str) -> str:
+    r"""A name as it can be written: bytes that are not UTF-8, which the system allows in names, are replaced.
+
+    >>> in_unicode("Pr\udcfcfung.json") == "Pr\ufffdfung.json"
+    True
+    """
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def installed_versions() -> dict[str, str]:

@@ -20,13 +20,13 @@ from spantune.models.merging import CONFIG as ADAPTER_CONFIG
 from spantune.models.methods import METHOD, METHODS
 from spantune.models.quiet import quiet
 from spantune.runs.card import CardFacts, model_card
-from spantune.runs.facts import Provenance, RunFacts, installed_versions
+from spantune.runs.facts import Provenance, RunFacts, data_name, in_unicode, installed_versions
 from spantune.runs.lock import LOCK
 from spantune.runs.reading import CHECKPOINTS, FACTS, HISTORY, SKETCH, is_run, read_sketch
 from spantune.training import FineTuned, History, newest_checkpoint
 from spantune.training.checkpoints import listed, told
 from spantune.training.curves import save_curves
-from spantune.wording import reason_of
+from spantune.wording import first_line, reason_of
 
 CURVES, CARD, STARTED_WITH = "curves.png", "README.md", "started-with.json"
 ADAPTER = "adapter"  # the folder of what the method trained, in PEFT's format
@@ -144,6 +144,12 @@ def written(folder: Path) -> Iterator[None]:
             f"{folder} could not be written: {reason_of(error)}",
             expected="a folder you may write to, on a disk with room for the model",
             next_move="free some space, or choose another folder; nothing half-written was left behind",
+        ) from error
+    except UnicodeError as error:
+        raise OutputError(
+            f"{in_unicode(str(folder))} could not be written or read: {first_line(error)}",
+            expected="names, labels and files that are UTF-8",
+            next_move="rename what is not, or correct it in the data; nothing half-written was left behind",
         ) from error
 
 
@@ -264,7 +270,7 @@ def _card(name: str, facts: RunFacts, history: History, provenance: Provenance) 
             base_is_folder=base not in (EMBEDDED, ENCODER) and Path(base).expanduser().is_dir(),
             train_count=len(provenance.train),
             held_out_count=len(provenance.held_out),
-            data_names=[Path(name).name for name in provenance.data_names],
+            data_names=list(map(data_name, provenance.data_names)),
             data_fingerprints=prints,
             seed=facts.config.training.seed,
             config=facts.config.model_dump(mode="json"),

@@ -22,7 +22,7 @@ from spantune.models import check_window_fits, hidden_size, input_names
 from spantune.models.memory import kept_memory
 from spantune.models.methods import METHODS, prepare
 from spantune.models.quiet import quiet
-from spantune.training.checkpoints import newest_checkpoint, told
+from spantune.training.checkpoints import listed, newest_checkpoint, told
 from spantune.training.composed import MERIT, ComposedTrainer, WindowNumbers, collator, leaves_weights_out
 from spantune.training.defaults import Choice, resolve_training
 from spantune.training.dropout import fast_dropout
@@ -114,6 +114,7 @@ def fine_tune(
     choosing = evaluate is not None and keep == "best"
     prepared = prepare(model, config)
     model = prepared.model
+    broken = False
     pulls = [TowardsStart(model, config.towards_start)] if config.towards_start else []
     with _folder(checkpoints) as folder:
         found = first_does(lambda: _to_resume(folder, say)) if resume else None  # a disk may show others less
@@ -152,7 +153,8 @@ def fine_tune(
             try:
                 trainer.train(resume_from_checkpoint=str(found) if found else None)
             except NotFiniteError as error:
-                ended = _best_so_far(trainer, error, config, bool(checkpoints))
+                broken = True
+                ended = _best_so_far(trainer, error, config, bool(checkpoints and listed(folder)))
                 if say is not None:
                     say(ended)
             if checkpoints:
@@ -163,7 +165,7 @@ def fine_tune(
     model = prepared.finish()
     history = replace(
         trace.history,
-        stopped_early=len(trace.history.epochs) < (config.epochs or 0),
+        stopped_early=not broken and len(trace.history.epochs) < (config.epochs or 0),
         best_epoch=trace.history.best_epoch if choosing else None,
     )
     return FineTuned(

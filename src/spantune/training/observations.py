@@ -48,9 +48,10 @@ def observed(history: History, epoch: Epoch) -> History:
 
 
 def averaged(histories: Sequence[History]) -> History:
-    """The history of several trainings of one length, epoch by epoch: means, but the seconds of all of them together.
+    """The history of several trainings, epoch by epoch: means, but the seconds of all of them together.
 
-    What one of them did not measure is left out. No epoch of it is the best: each training kept its last one.
+    What one of them did not measure is left out, as are epochs that one of them did not have. No epoch of it is the best:
+    each training kept its last one.
 
     >>> one = observed(History(), Epoch(1, 2.0, 1.5, {"f1": 60.0}, 44.0, 3e-4, 9.0, 40.0))
     >>> other = observed(History(), Epoch(1, 1.0, 2.5, {"f1": 70.0}, 54.0, 3e-4, 9.0, 30.0))
@@ -59,7 +60,7 @@ def averaged(histories: Sequence[History]) -> History:
     (1.5, 2.0, {'f1': 65.0}, 18.0)
     """
     history = History(headline=histories[0].headline)
-    for epochs in zip(*(one.epochs for one in histories), strict=True):
+    for epochs in zip(*(one.epochs for one in histories), strict=False):
         history = observed(history, _mean_epoch(epochs))
     return replace(history, best_epoch=None)
 
