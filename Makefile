@@ -3,7 +3,7 @@
 # make check    ruff and mypy
 # make install  .venv with everything that the others need
 # make nightly  the longer checks as well
-# make reader   the embedded reader anew, from public data: about an hour and a half on 2 cores
+# make reader   the embedded reader anew, from public data: an hour and a half to three and a half on 2 cores
 # make coverage the tests again, with the lines and branches that they take
 # make mutants  small faults put into the code, and how many of them the tests notice: hours
 # make audit    known holes in the pinned dependencies (asks pypi.org), and build/sbom.json: what is installed, with licences

@@ -19,7 +19,7 @@ def words(tiny_model_folder, data_folder, tmp_path):
     keys = {
         "windows.length": 64,
         "windows.stride": 16,
-        "training.epochs": 60,
+        "training.epochs": 24,
         "training.early_stopping": 0,
         "training.batch_size": 8,
         "training.precision": "fp32",
@@ -59,7 +59,7 @@ def test_a_training_that_is_asked_to_end_saves_and_goes_on_later(words, tmp_path
     third = subprocess.run([*words, "--resume"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert third.returncode == 0, third.stderr
     kept = json.loads((tmp_path / "run" / "history.json").read_text(encoding="utf-8"))
-    assert [one["epoch"] for one in kept["epochs"]] == list(range(1, 61))
+    assert [one["epoch"] for one in kept["epochs"]] == list(range(1, 25))
 
 
 def test_a_training_that_is_killed_leaves_no_lock_and_a_checkpoint(words, tmp_path):
@@ -131,7 +131,7 @@ def test_two_processes_that_are_asked_to_end_save_once_and_one_goes_on(words, tm
     again = subprocess.run([*words, "--resume"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert again.returncode == 0, again.stderr
     kept = json.loads((tmp_path / "run" / "history.json").read_text(encoding="utf-8"))
-    assert [one["epoch"] for one in kept["epochs"]] == list(range(1, 61))
+    assert [one["epoch"] for one in kept["epochs"]] == list(range(1, 25))
 
 
 @pytest.mark.nightly
