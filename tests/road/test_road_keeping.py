@@ -83,7 +83,7 @@ def test_the_share_that_promises_most_is_wanted_and_of_equal_ones_the_nearest_to
         (
             {1.0: 70.0, 0.875: 75.0, 0.75: 75.0, 0.625: 77.0, 0.5: 79.0, 0.375: 79.5},
             0.5,
-            "50% tuned instead of 100%, to forget less",
+            "50% tuned instead of 100%, to forget less (a higher keep.forget allows more), the rest",
         ),
         ({1.0: 70.0, 0.875: 78.6, 0.75: 78.7, 0.625: 79.0}, 0.875, "88% tuned instead of 100%"),
         (dict.fromkeys(SHARES, 70.0), 0.0, "more general ability than keep.forget allows"),

@@ -55,7 +55,8 @@ class Mixed:
                 "the run keeps the model as it was before training. --set keep.replay=1 forgets less, --set keep.forget=5 "
                 "allows more"
             )
-        less = f" instead of {self.wanted:.0%}, to forget less" if self.share < self.wanted else ""
+        allowed = f" instead of {self.wanted:.0%}, to forget less (a higher keep.forget allows more)"
+        less = allowed if self.share < self.wanted else ""
         rest = ", the rest as before training" if self.share < 1 else ""
         return f"weights of the run: {self.share:.0%} tuned{less}{rest} (held-out scores by share: {told})"
 
