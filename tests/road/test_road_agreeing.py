@@ -116,7 +116,7 @@ def test_the_spread_that_is_chosen_is_the_runs_wherever_it_is_opened(reader_run,
     def always_one(scores, own, floor, expected):
         return replace(best_spread(scores, own, floor, expected), spread=1.0)
 
-    monkeypatch.setattr("spantune.road.outcome.best_spread", always_one)
+    monkeypatch.setattr("spantune.road.settling.best_spread", always_one)
     listener = Listener()
     made = run_from(reader_run, data_folder, tmp_path, watch=listener)
     assert read_facts(made.folder).spread == made.facts.spread == made.as_dict()["spread"] == 1.0
@@ -131,7 +131,7 @@ def test_the_spread_that_is_chosen_is_the_runs_wherever_it_is_opened(reader_run,
 
 
 def test_a_spread_that_is_set_is_not_chosen(reader_run, data_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("spantune.road.outcome.best_spread", None)
+    monkeypatch.setattr("spantune.road.settling.best_spread", None)
     listener = Listener()
     made = run_from(reader_run, data_folder, tmp_path, watch=listener, spread=0.25)
     assert made.facts.spread == 0.25
@@ -142,9 +142,9 @@ def test_a_spread_that_is_set_is_not_chosen(reader_run, data_folder, tmp_path, m
 
 def test_a_spread_that_costs_too_much_general_ability_is_not_taken(reader_run, data_folder, tmp_path, monkeypatch):
     listener = Listener()
-    monkeypatch.setattr("spantune.road.outcome.best_spread", lambda scores, *_: Agreed(max(scores), {}))
+    monkeypatch.setattr("spantune.road.settling.best_spread", lambda scores, *_: Agreed(max(scores), {}))
     monkeypatch.setattr(
-        "spantune.road.outcome.general_answers", generally(lambda: lambda settings: 50.0 if settings.spread < 0.6 else 40.0)
+        "spantune.road.settling.general_answers", generally(lambda: lambda settings: 50.0 if settings.spread < 0.6 else 40.0)
     )
     config = Config(model=ModelConfig(name=str(reader_run)), windows=WINDOWS, training=quick(epochs=1))
     given = {"data": [data_folder / "questions.json"], "eval_data": [data_folder / "held-out.json"]}
@@ -158,10 +158,10 @@ def test_a_spread_that_wins_general_ability_back_is_taken_where_too_much_is_forg
     reader_run, data_folder, tmp_path, monkeypatch
 ):
     """Previously none was, where the weights are not mixed: each left less than keep.forget allows."""
-    monkeypatch.setattr("spantune.road.outcome.best_spread", lambda scores, *_: Agreed(max(scores), {}))
+    monkeypatch.setattr("spantune.road.settling.best_spread", lambda scores, *_: Agreed(max(scores), {}))
     kept = iter([80.0, 70.0])  # before and after training
     general = generally(lambda: functools.partial(lambda f1, settings: f1 + settings.spread, next(kept)))
-    monkeypatch.setattr("spantune.road.outcome.general_answers", general)
+    monkeypatch.setattr("spantune.road.settling.general_answers", general)
     keep = KeepConfig(mix=False)
     config = Config(model=ModelConfig(name=str(reader_run)), windows=WINDOWS, training=quick(epochs=1), keep=keep)
     given = {"data": [data_folder / "questions.json"], "eval_data": [data_folder / "held-out.json"]}
@@ -169,11 +169,24 @@ def test_a_spread_that_wins_general_ability_back_is_taken_where_too_much_is_forg
     assert (made.facts.spread, made.facts.general) == (1.0, {"before": 80.0, "after": 71.0})
 
 
+def test_a_share_is_taken_whose_spread_wins_back_what_it_forgets(reader_run, data_folder, tmp_path, monkeypatch):
+    """Previously a share was refused for what it forgets with the highest score, and a smaller one given with a spread."""
+    monkeypatch.setattr("spantune.road.settling.best_spread", lambda scores, *_: Agreed(max(scores), {}))
+    monkeypatch.setattr("spantune.road.settling.best_share", lambda scores: Mixed(1.0, 1.0, {one: 50 + one for one in scores}))
+    kept = iter([80.0, 78.0])  # before training, and at the whole of the tuned weights
+    general = generally(lambda: functools.partial(lambda f1, settings: f1 + settings.spread, next(kept)))
+    monkeypatch.setattr("spantune.road.settling.general_answers", general)
+    config = Config(model=ModelConfig(name=str(reader_run)), windows=WINDOWS, training=quick(epochs=1))
+    given = {"data": [data_folder / "questions.json"], "eval_data": [data_folder / "held-out.json"]}
+    made = train_run(out=tmp_path / "run", config=config, **given)
+    assert (made.facts.share, made.facts.spread, made.facts.general) == (1.0, 1.0, {"before": 80.0, "after": 79.0})
+
+
 def test_what_a_spread_costs_is_told_where_the_weights_stay_as_they_were(reader_run, data_folder, tmp_path, monkeypatch):
     """Previously general ability was said to be what it was before, whatever spread had been set."""
     general = generally(lambda: lambda settings: 80.0 - settings.spread)
-    monkeypatch.setattr("spantune.road.outcome.general_answers", general)
-    monkeypatch.setattr("spantune.road.outcome.best_share", lambda scores: Mixed(0.0, 0.0, dict.fromkeys(scores, 50.0)))
+    monkeypatch.setattr("spantune.road.settling.general_answers", general)
+    monkeypatch.setattr("spantune.road.settling.best_share", lambda scores: Mixed(0.0, 0.0, dict.fromkeys(scores, 50.0)))
     config = Config(model=ModelConfig(name=str(reader_run)), windows=WINDOWS, training=quick(epochs=1, spread=2.0))
     given = {"data": [data_folder / "questions.json"], "eval_data": [data_folder / "held-out.json"]}
     made = train_run(out=tmp_path / "run", config=config, **given)

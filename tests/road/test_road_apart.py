@@ -81,8 +81,10 @@ def test_scores_among_some_are_those_of_them_alone():
 
 @pytest.mark.parametrize(("share", "told"), [(0.5, [True]), (0.0, [])], ids=["half tuned", "as before training"])
 def test_a_run_is_judged_better_by_what_other_documents_choose(reader_run, data_folder, tmp_path, monkeypatch, share, told):
-    monkeypatch.setattr("spantune.road.outcome.general_answers", generally(lambda: lambda settings: 80.0))
-    monkeypatch.setattr("spantune.road.outcome.best_share", lambda found: Mixed(share, share, {one: 50 + one for one in found}))
+    monkeypatch.setattr("spantune.road.settling.general_answers", generally(lambda: lambda settings: 80.0))
+    monkeypatch.setattr(
+        "spantune.road.settling.best_share", lambda found: Mixed(share, share, {one: 50 + one for one in found})
+    )
     config = Config(
         model=ModelConfig(name=str(reader_run)), windows=WINDOWS, training=quick(epochs=1, spread=0.0), keep=KeepConfig()
     )

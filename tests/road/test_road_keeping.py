@@ -209,7 +209,7 @@ def test_general_ability_before_is_that_of_the_run_that_training_starts_from(
         lengths.append(settings.answer_length)
         return SimpleNamespace(f1=lambda settings: 50.0)
 
-    monkeypatch.setattr("spantune.road.outcome.general_answers", measured)
+    monkeypatch.setattr("spantune.road.settling.general_answers", measured)
     config = config_from(reader_run, probe=True)
     windows = config.windows.model_copy(update={"answer_length": 47})
     training = quick(epochs=1, folds=folds)
@@ -233,7 +233,7 @@ def test_general_ability_is_that_of_the_thresholds_that_are_used(reader_run, tmp
             f1=lambda settings: asked.append((unanswerable, settings.may_abstain, settings.threshold)) or 50.0
         )
 
-    monkeypatch.setattr("spantune.road.outcome.general_answers", measured)
+    monkeypatch.setattr("spantune.road.settling.general_answers", measured)
     made = train_run([data], tmp_path / "run", config_from(start, probe=True), eval_data=[held_out])
     assert (asked[0], asked[-1]) == ((True, True, -5.5), (True, True, made.facts.threshold))
     assert made.facts.threshold not in (0.0, -5.5)
@@ -291,9 +291,10 @@ def test_what_is_told_of_general_ability_is_what_the_kept_share_leaves(
         f1 = 80.0 - forgotten * shares[-1]
         return lambda settings: f1
 
-    monkeypatch.setattr("spantune.road.outcome.mix", mixed)
-    monkeypatch.setattr("spantune.road.outcome.general_answers", generally(read))
-    monkeypatch.setattr("spantune.road.outcome.best_share", lambda scores: Mixed(1.0, 1.0, {one: 50 + one for one in scores}))
+    for room in ("outcome", "settling"):
+        monkeypatch.setattr(f"spantune.road.{room}.mix", mixed)
+    monkeypatch.setattr("spantune.road.settling.general_answers", generally(read))
+    monkeypatch.setattr("spantune.road.settling.best_share", lambda scores: Mixed(1.0, 1.0, {one: 50 + one for one in scores}))
     made = train_run(out=tmp_path / "run", config=config_from(reader_run, probe=True), **files(data_folder))
     assert made.facts.share == {1.0: 1.0, 4.0: 0.375, 100.0: 0.0}[forgotten]
     assert made.facts.general == {"before": 80.0, "after": 80.0 - forgotten * made.facts.share}

@@ -4,35 +4,22 @@ In: a model that is set up for training, and records that are held out. Out: an 
 what it was, and what its held-out records score. Does not know: files of data, run folders, which settings were chosen and why.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spantune.config import Config, with_settings
 from spantune.data import Split
-from spantune.evaluation import Scores
 from spantune.evaluation.cases import groups_of
 from spantune.features import select_windows
-from spantune.inference import ReaderSettings
 from spantune.inference.consensus import CONSIDERED
-from spantune.models import has_new_head
 from spantune.models.methods import METHOD
 from spantune.models.mixing import Weights, added, mix
-from spantune.road.agreeing import SPREADS, best_spread, expected_of
 from spantune.road.apart import f1_apart
-from spantune.road.keeping import (
-    QUARTERS,
-    SHARES,
-    General,
-    Mixed,
-    best_share,
-    forgetting_little,
-    general_answers,
-    general_sentence,
-)
+from spantune.road.keeping import QUARTERS, SHARES, Mixed
 from spantune.road.scene import Loaded, Scene
+from spantune.road.settling import Choices, answers_already, by_spread, general_before, scores_of, settle
 from spantune.road.watch import Hushed, Watch
-from spantune.runs.reading import facts_of_start
 from spantune.tasks import Measured
 from spantune.training import FineTuned, averaged
 from spantune.training.recipes import mixes
@@ -56,7 +43,7 @@ class Outcome:
     measured: Measured
     mixed: Mixed | None
     general: Mapping[str, float] | None
-    chosen_among: "Choices | None" = None
+    chosen_among: Choices | None = None
 
     @property
     def share(self) -> float:
@@ -68,17 +55,9 @@ class Outcome:
         if self.chosen_among is None:
             return None
         scene, choices = self.scene, self.chosen_among
-        tried = {share: _scores(_by_spread(scene, one, choices.spreads)) for share, one in choices.by_share.items()}
+        tried = {share: scores_of(by_spread(scene, one, choices.spreads)) for share, one in choices.by_share.items()}
         own, groups = scene.predictor.settings.spread, groups_of(scene.held_out).names
-        return f1_apart(tried, own, groups, answered=_answers(scene))
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """The shares of the weights that could have been taken, as they were measured, and the spreads to take them with."""
-
-    by_share: Mapping[float, Measured]
-    spreads: Sequence[float]
+        return f1_apart(tried, own, groups, answered=answers_already(scene))
 
 
 def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outcome:
@@ -87,19 +66,19 @@ def train_once(scene: Scene, checkpoints: Path | None, *, resume: bool) -> Outco
     whole = looked is scene
     spans = CONSIDERED if scene.agrees else 1
     untuned = scene.measure_chosen("measuring the untuned model", spans if whole else 1, share=0.0)
-    before = _general_before(scene)
+    before = general_before(scene)
     start = Weights.of(scene.model) if _mixes(scene) else None
     result = scene.fit(checkpoints, resume=resume)
     if start is None:
         by_share = {1.0: looked.measure_chosen("measuring the tuned model", spans)}
-        settled = _settled(looked, by_share, None, before)
+        settled = settle(looked, by_share, None, before)
     else:
         tuned = Weights.of(scene.model)
         by_share = {0.0: untuned} if whole else {}
         for share in SHARES if whole else (0.0, *SHARES):
             mix(scene.model, start, tuned, share)
             by_share[share] = looked.measure_chosen(f"measuring {share:.0%} tuned", spans, share=share)
-        settled = _settled(looked, by_share, (start, tuned), before)
+        settled = settle(looked, by_share, (start, tuned), before)
     share = _share(settled.mixed)
     measured = settled.measured
     if not whole:
@@ -127,7 +106,7 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     whole = replace(whole, watch=watch)
     spans = CONSIDERED if whole.agrees else 1
     untuned = whole.measure_chosen("measuring the untuned model", spans, share=0.0)
-    before = _general_before(whole)
+    before = general_before(whole)
     start = Weights.of(loaded.model)
     mixing, dear = _mixes(whole), _dear(whole, len(parts))
     found: dict[float, list[Measured]] = {share: [] for share in ((QUARTERS if dear else SHARES) if mixing else (1.0,))}
@@ -161,96 +140,8 @@ def train_folds(loaded: Loaded, parts: Sequence[Split], config: Config, watch: W
     )
     if not mixing:
         mix(loaded.model, start, mean, 1.0)
-    settled = _settled(whole, by_share, (start, mean) if mixing else None, before)
+    settled = settle(whole, by_share, (start, mean) if mixing else None, before)
     return Outcome(result, whole, untuned.alone, settled.measured.alone, settled.mixed, settled.general, settled.choices)
-
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """What is kept of a training: a share of its weights, and what the records looked at score at it, with a spread."""
-
-    mixed: Mixed | None
-    measured: Measured
-    general: Mapping[str, float] | None
-    choices: Choices | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Before:
-    """General ability before training, in percent, and how the model chose its answers then."""
-
-    settings: ReaderSettings
-    f1: float
-
-
-def _settled(
-    scene: Scene, by_share: Mapping[float, Measured], ends: tuple[Weights, Weights] | None, before: _Before | None
-) -> _Settled:
-    """Choose the share, leave the model with it, choose the spread, and tell why.
-
-    Without the weights of both `ends` there is one share, at which the model is already.
-    """
-    share, mixed, forget = 1.0, None, scene.config.keep.forget
-    general: dict[float, General] = {}
-
-    def after(share: float, measured: Measured) -> float:
-        """General ability at a share, with answers chosen as this measurement says. A model is asked once at each share."""
-        settings = _settings_of(scene, measured)
-        if before is not None and share == 0 and settings == before.settings:
-            return before.f1
-        if share not in general:
-            if ends is not None:
-                mix(scene.model, *ends, share)
-            general[share] = _general(scene, settings)
-        return general[share].f1(settings)
-
-    if ends is not None:
-        mixed = best_share(_scores(by_share))
-        if before is not None:
-            mixed = forgetting_little(mixed, before.f1, lambda share: after(share, by_share[share]), forget)
-        share = mixed.share
-        mix(scene.model, *ends, share)
-        (scene.watch.note if share else scene.watch.warn)(mixed.sentence)
-
-    kept = by_share[share]
-
-    def keeps_enough(measured: Measured) -> bool:
-        """Where too much is forgotten already, a spread must not cost more."""
-        return before is None or after(share, measured) >= min(before.f1 - forget, after(share, kept))
-
-    measured, ruled_out = kept, frozenset[float]()
-    if scene.agrees:
-        floor = by_share.get(0.0, kept).held.scores["f1"]
-        measured, ruled_out = _agreed(scene, kept, floor, expected_of(share, answered=_answers(scene)), keeps_enough)
-    told = None if before is None else {"before": before.f1, "after": after(share, measured)}
-    _tell_general(scene, told)
-    if share == 0 and measured.spread == kept.spread:
-        return _Settled(mixed, measured, told, None)  # it is the model before training, whatever others would choose
-    most = share if mixed is not None and share < mixed.wanted else 1.0  # what forgets too much cannot be chosen
-    possible = {one: each for one, each in by_share.items() if one <= most}
-    spreads = [one for one in SPREADS if one not in ruled_out] if scene.agrees else []
-    return _Settled(mixed, measured, told, Choices(possible, spreads) if spreads or len(possible) > 1 else None)
-
-
-def _agreed(
-    scene: Scene, kept: Measured, floor: float, expected: Mapping[float, float], keeps_enough: Callable[[Measured], bool]
-) -> tuple[Measured, frozenset[float]]:
-    """The measurement with the spread that promises most, of those that keep enough of general ability; those that do not.
-
-    That is asked of the one that promises most first: where it is the one there is, general ability need not be measured.
-    """
-    own, by_spread = kept.spread, _by_spread(scene, kept, SPREADS)
-    scores = _scores(by_spread)
-    passed_over: list[float] = []
-    while (agreed := best_spread(scores, own, floor, expected)).spread != own and not keeps_enough(by_spread[agreed.spread]):
-        passed_over.append(agreed.spread)
-        del scores[agreed.spread]
-    if passed_over:
-        told = ", ".join(f"{spread:g}" for spread in passed_over)
-        scene.watch.note(f"passed over for what they cost of general ability: training.spread = {told}")
-    if agreed.spread != own:
-        scene.watch.note(agreed.sentence)
-    return by_spread[agreed.spread], frozenset(passed_over)
 
 
 def _dear(whole: Scene, folds: int) -> bool:
@@ -270,57 +161,9 @@ def _share(mixed: Mixed | None) -> float:
     return 1.0 if mixed is None else mixed.share
 
 
-def _by_spread(scene: Scene, measured: Measured, spreads: Iterable[float]) -> dict[float, Measured]:
-    """The measurement as it is, and as it would be with each of these spreads."""
-    own = measured.spread
-    return {own: measured, **{spread: scene.agreed_again(measured, spread) for spread in spreads if spread != own}}
-
-
-def _scores(measured: Mapping[float, Measured]) -> dict[float, Scores]:
-    """Of measured answers, what they score; of labels nothing is mixed and nothing agrees."""
-    return {at: one.scores for at, one in measured.items() if isinstance(one.scores, Scores)}
-
-
 def _mixes(scene: Scene) -> bool:
     """Whether the tuned weights are to be mixed with those before: only where these answer too."""
-    return mixes(scene.config, scene.config.training.method or METHOD) and _answers(scene)
-
-
-def _answers(scene: Scene) -> bool:
-    """Whether the model could answer before training."""
-    return scene.task.name == "answer" and not has_new_head(scene.model)
-
-
-def _settings_of(scene: Scene, measured: Measured) -> ReaderSettings:
-    """How a reader chooses its answers that is made as this measurement says."""
-    settings: ReaderSettings = scene.predictor.settings
-    return replace(settings, spread=measured.spread, threshold=measured.threshold)
-
-
-def _general(scene: Scene, settings: ReaderSettings) -> General:
-    abstains = scene.predictor.settings.may_abstain  # questions without an answer count where the data has such
-    return general_answers(scene.model, scene.tokenizer, settings, scene.watch, unanswerable=abstains)
-
-
-def _general_before(scene: Scene) -> _Before | None:
-    """General ability as it was, with answers chosen as the model did then, and no longer: to allow more costs some of it.
-
-    `None` where it is not to be measured, or there is none.
-    """
-    if not (scene.config.keep.probe and _answers(scene)):
-        return None
-    settings = replace(scene.predictor.settings, spread=0.0)  # training.spread says nothing of what was before
-    if (facts := facts_of_start(scene.config.model.name)) is not None:
-        settings = replace(settings, answer_length=facts.answer_length, spread=facts.spread)
-        if settings.may_abstain:
-            settings = replace(settings, may_abstain=facts.may_abstain, threshold=facts.threshold)
-    return _Before(settings, _general(scene, settings).f1(settings))
-
-
-def _tell_general(scene: Scene, general: Mapping[str, float] | None) -> None:
-    if general is not None:
-        sentence, fallen = general_sentence(general["before"], general["after"], scene.config.keep.forget)
-        (scene.watch.warn if fallen else scene.watch.note)(sentence)
+    return mixes(scene.config, scene.config.training.method or METHOD) and answers_already(scene)
 
 
 def _reseeded(config: Config, number: int) -> Config:
