@@ -19,6 +19,7 @@ from spantune.config import Config
 from spantune.errors import ModelError, RunError
 from spantune.features import encode
 from spantune.inference import Classifier, Reader
+from spantune.inference.exported import folder as exported
 from spantune.inference.reader import ReaderSettings
 from spantune.runs import Provenance, claim_folder, known_from_training, load_run, read_facts, save_run
 from spantune.training import fine_tune
@@ -43,6 +44,14 @@ def copied(reader_run, tmp_path):
 def test_the_folder_holds_these_files_and_no_other(reader_run, classifier_run):
     for folder in (reader_run, classifier_run):
         assert sorted(path.name for path in folder.iterdir()) == FILES
+
+
+def test_an_exported_models_folder_is_told_from_a_run(tmp_path):
+    """Previously it was "not a run folder", to be replaced by one that spantune train made."""
+    (tmp_path / exported.EXPORT).touch()
+    with pytest.raises(RunError, match="is an exported model") as refused:
+        read_facts(tmp_path)
+    assert "ExportedReader.load" in refused.value.next_move
 
 
 def test_no_pickle_is_in_the_folder(reader_run):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spantune.training.history import History
 
 FACTS, HISTORY, SKETCH, CHECKPOINTS = "spantune.json", "history.json", "trained-on.sketch", "checkpoints"
+EXPORT = "export.json"  # in a folder of an exported model
 
 
 def run_folder(run: Path | str) -> Path:
@@ -115,6 +116,11 @@ def _instead_of_a_run(path: Path) -> tuple[str, str]:
     """What is there where a run was looked for, and what to do."""
     if (path / CHECKPOINTS).is_dir():
         return "an interrupted run", "finish it with spantune train … --resume"
+    if (path / EXPORT).is_file():
+        return "an exported model", (
+            "give the run that it was exported from, or that folder to "
+            "spantune.inference.exported.ExportedReader.load, which needs no run"
+        )
     found = "not a run folder" if path.is_dir() else "a file" if path.exists() else "not there"
     return found, "give the --out folder of a spantune train command, or embedded for the reader that ships"
 
