@@ -22,6 +22,7 @@ from spantune.inference import Classifier, Reader
 from spantune.inference.exported import folder as exported
 from spantune.inference.reader import ReaderSettings
 from spantune.runs import Provenance, claim_folder, known_from_training, load_run, read_facts, save_run
+from spantune.runs.reading import is_run
 from spantune.training import fine_tune
 
 ENCODED = ("What was the note?", "Report 7. The note was 12. The points was 3.")
@@ -263,3 +264,12 @@ def test_what_is_no_run_is_told_apart(tmp_path, tiny_model_folder):
     with pytest.raises(RunError, match="interrupted run") as caught:
         load_run(tmp_path / "begun")
     assert "--resume" in caught.value.next_move
+
+
+def test_a_run_below_the_home_folder_is_known_as_one(reader_run, monkeypatch):
+    """Previously its weights were loaded, and what it was trained on, its threshold and its spread were lost on the way."""
+    monkeypatch.setenv("HOME", str(reader_run.parent))
+    assert is_run(f"~/{reader_run.name}")
+    assert read_facts(f"~/{reader_run.name}") == read_facts(reader_run)
+    with pytest.raises(RunError, match="is not there"):
+        read_facts("~nobody-of-that-name/run")

@@ -28,6 +28,7 @@ RELATIVE_SEGMENTS = frozenset({"xlnet"})
 # Models whose classification head reads the last position of the batch: in company of a longer text, that is padding.
 READ_LAST_POSITION = frozenset({"xlnet"})
 NEW_HEAD = "new_head"  # the attribute of a model that says whether its head is random, to be trained first
+SHORTEST_WINDOW = 16  # tokens: the least that windows.length can be
 VIRTUAL_TOKENS = "virtual_tokens"  # the attribute of a model whose text comes after a prompt of so many vectors
 
 
@@ -67,7 +68,13 @@ def has_new_head(model: Any) -> bool:
 
 def check_window_fits(length: int, model: Any) -> None:
     """Raise `WindowError` when windows of `length` tokens are longer than the model's positions."""
-    limit = longest_window(model)
+    limit, vectors = longest_window(model), getattr(model, VIRTUAL_TOKENS, 0)
+    if limit is not None and limit < SHORTEST_WINDOW < limit + vectors:
+        raise WindowError(
+            f"training.virtual_tokens = {vectors} for a {model.config.model_type} model with {limit + vectors} positions",
+            expected=f"{SHORTEST_WINDOW} positions for the text at least",
+            next_move=f"--set training.virtual_tokens={limit + vectors - SHORTEST_WINDOW}",
+        )
     if limit is not None and length > limit:
         raise WindowError(
             f"windows of {length} tokens for a {model.config.model_type} model with {limit} positions",

@@ -24,7 +24,7 @@ from spantune.models.merging import adapter_kind, merge_adapter, revision_of
 from spantune.models.methods.prompting import KINDS as PROMPTS
 from spantune.models.methods.prompting import put_prompt
 from spantune.models.quiet import quiet
-from spantune.models.sources import EMBEDDED, adapters_of, resolve_model
+from spantune.models.sources import EMBEDDED, ENCODER, adapters_of, resolve_model
 from spantune.wording import first_line
 
 # What the many families call dropout on attention weights.
@@ -100,14 +100,19 @@ def located(config: ModelConfig, *, weights: bool = True) -> str:
     source = resolve_model(config.name)
     if Path(source).is_dir():
         return source
-    adapters = adapters_of(config.name)
-    return str(fetched(source, config.revision or (revision_of(adapters[0]) if adapters else None), weights=weights))
+    return str(fetched(source, _revision(config), weights=weights))
 
 
 def pinned(config: ModelConfig) -> ModelConfig:
     """The same model, of a Hub name with the commit that it is now: the next one to open it gets the same bytes."""
     source = resolve_model(config.name)
-    return config if Path(source).is_dir() else config.model_copy(update={"revision": fetched(source, config.revision).name})
+    return config if Path(source).is_dir() else config.model_copy(update={"revision": fetched(source, _revision(config)).name})
+
+
+def _revision(config: ModelConfig) -> str | None:
+    """The revision that is asked for, or that an adapter names of its base."""
+    adapters = adapters_of(config.name)
+    return config.revision or (revision_of(adapters[0]) if adapters else None)
 
 
 def _config(config: ModelConfig | str | None) -> ModelConfig:
@@ -143,10 +148,16 @@ def _load(auto: Any, config: ModelConfig, seed: int, head: str, **options: Any) 
     setattr(model, NEW_HEAD, bool(random))  # below the head, nothing is: `_check_body` saw to that
     if model.config.pad_token_id is None and model.config.eos_token_id is not None:
         model.config.pad_token_id = model.config.eos_token_id
-    model.name_or_path = config.name  # what an adapter of it names as its base
+    model.name_or_path = _from_anywhere(config.name)  # what an adapter of it names as its base
     use_fast_attention(model)
     ready: PreTrainedModel = model
     return ready
+
+
+def _from_anywhere(name: str) -> str:
+    """A folder's whole path, that it may be found from another folder too; words and names of the Hub as they are."""
+    folder = Path(name).expanduser()
+    return str(folder.resolve()) if name not in (EMBEDDED, ENCODER) and folder.is_dir() else name
 
 
 def _check_body(name: str, model: Any, loaded: Mapping[str, Any]) -> None:

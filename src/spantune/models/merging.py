@@ -5,7 +5,7 @@ of it. A test holds the result against PEFT's own. Does not know: where adapters
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ PREFIX = "base_model.model."  # of every name in PEFT's files
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
 # What changes the meaning of the two matrices; PEFT writes these as false or empty where they are not used.
 OTHER_KINDS = ("use_dora", "rank_pattern", "alpha_pattern", "lora_bias", "use_qalora", "trainable_token_indices")
+# Ways to begin that change the base's own weights too, which then are not those that the adapter belongs to.
+OTHER_BASES = ("pissa", "olora", "corda", "loftq")
 
 
 def base_of(folder: Path) -> str:
@@ -52,10 +54,12 @@ def merge_adapter(model: Any, folder: Path) -> frozenset[str]:
 
     W becomes W + (alpha / r) B A (Hu et al., 2021, arXiv:2106.09685). A head that the model does not have, or has in another
     size, stays out: it belongs to another task. Raises `ModelError` for a folder that is damaged, holds another kind of
-    adapter than plain LoRA, or whose updates do not fit the weights of the model.
+    adapter than plain LoRA or more than one, or whose updates do not fit the weights of the model.
     """
     settings = _settings(folder)
     others = [name for name in OTHER_KINDS if settings.get(name)]
+    if (begun := str(settings.get("init_lora_weights"))).lower().startswith(OTHER_BASES):
+        others.append(f"init_lora_weights = {begun}")
     if settings.get("peft_type") != "LORA" or others:
         raise ModelError(
             f"{folder} holds a {settings.get('peft_type')} adapter" + (f" with {', '.join(others)}" if others else ""),
@@ -71,6 +75,7 @@ def merge_adapter(model: Any, folder: Path) -> frozenset[str]:
     heads = {name: tensor for name, tensor in tensors.items() if _shape(parameters, name) == tuple(tensor.shape)}
     updated = {name.removesuffix(DOWN) for name in tensors if name.endswith(DOWN)}
     _check_fit(folder, parameters, tensors, updated, turned=bool(settings.get("fan_in_fan_out")))
+    _check_whole(folder, tensors.keys() - heads.keys(), updated, f"{model.base_model_prefix}.")
     with torch.no_grad():
         for name in sorted(updated):
             update = scale * (tensors[name + UP].float() @ tensors[name + DOWN].float())
@@ -113,6 +118,18 @@ def _check_fit(
             f"the adapter in {folder} does not fit its model: {len(wrong)} updates, {', '.join(wrong[:3]) or 'none are there'}",
             expected="updates of linear layers of the model that it names as its base, with both of their matrices",
             next_move="check base_model_name_or_path in adapter_config.json",
+        )
+
+
+def _check_whole(folder: Path, names: Set[str], updated: Set[str], body: str) -> None:
+    """Raise `ModelError` where the adapter changes more than linear layers below the head, to which a pooler belongs."""
+    used = {f"{name}{end}" for name in updated for end in (DOWN, UP)}
+    if lost := sorted(name for name in names - used if name.startswith(body) and "pooler" not in name):
+        some = ", ".join(lost[:3])
+        raise ModelError(
+            f"{folder} holds a LoRA adapter with {len(lost)} tensors that are no updates of linear layers: {some}",
+            expected="a plain LoRA adapter: without biases, embeddings or other parts below the head",
+            next_move="merge it with PEFT's merge_and_unload(), save the whole model, and give that folder",
         )
 
 

@@ -41,6 +41,9 @@ KERNELS = {
     "batched_mm",
 }
 FILE_KEYS = re.compile(r"(.*_file|transformers_weights)")
+# Older versions of Transformers noted where on its author's machine a tokenizer came from. That path is not opened: what is
+# looked for is the file of the usual name in the model's own folder.
+NOT_OPENED = ("tokenizer_config.json", "special_tokens_map_file")
 # Sizes that a config may claim, of which memory or time is taken before weights are looked at.
 COUNTED = ("num_hidden_layers", "n_layer", "num_layers", "encoder_layers", "decoder_layers", "depth", "block_sizes")
 TABLES = (
@@ -119,7 +122,8 @@ def _check_key(file: Path, key: str, value: Any, at: str) -> None:
     if key == "trust_remote_code" and value:
         raise _refused(f"{file} asks to be trusted: {at} = {value!r:.100}", "no trust_remote_code")
     plain = isinstance(value, str) and _is_plain(value) and (key != "transformers_weights" or value.endswith(WEIGHTS))
-    if FILE_KEYS.fullmatch(key) and value is not None and not plain:
+    opened = FILE_KEYS.fullmatch(key) and (file.name, key) != NOT_OPENED
+    if opened and value is not None and not plain:
         raise _refused(
             f"{file} names a file that is not to be read: {at} = {value!r:.100}",
             "names of files in the folder, of weights as safetensors",

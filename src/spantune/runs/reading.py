@@ -24,12 +24,17 @@ EXPORT = "export.json"  # in a folder of an exported model
 
 
 def run_folder(run: Path | str) -> Path:
-    """Where a run is: the package's own files for the word `embedded`, and every path as it is, one of that name too.
+    """Where a run is: the package's own files for the word `embedded`, and every path, one of that name too; ~ is the home.
 
     >>> run_folder("runs/policy").as_posix(), run_folder(Path("embedded")).as_posix()
     ('runs/policy', 'embedded')
     """
-    return READER_FOLDER if run == EMBEDDED else Path(run)
+    if run == EMBEDDED:
+        return READER_FOLDER
+    try:
+        return Path(run).expanduser()
+    except RuntimeError:  # of a user who is not there; nor is the path
+        return Path(run)
 
 
 @dataclass(frozen=True, slots=True)

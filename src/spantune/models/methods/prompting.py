@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from spantune.config import TrainingConfig
 from spantune.errors import ModelError
-from spantune.models.limits import VIRTUAL_TOKENS
+from spantune.models.limits import VIRTUAL_TOKENS, input_names
 from spantune.models.merging import WEIGHTS
 from spantune.models.methods.prepared import Files, Prepared, files_of, head_names, train_all
 from spantune.models.quiet import quiet
@@ -24,9 +24,16 @@ KINDS = frozenset({"PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING"})
 
 
 def prompt(model: Any, config: TrainingConfig) -> Prepared:
-    """Vectors before the embedded tokens (Lester et al., 2021, arXiv:2104.08691), begun as those of words drawn at random."""
+    """Vectors before the embedded tokens (Lester et al., 2021, arXiv:2104.08691), begun as those of words drawn at random.
+
+    This and the two below raise `ModelError` where PEFT cannot put them before a model of this kind.
+    """
     return _with_peft(
-        model, lambda peft: peft.PromptTuningConfig(task_type="QUESTION_ANS", num_virtual_tokens=config.virtual_tokens)
+        model,
+        "prompt",
+        lambda peft: peft.PromptTuningConfig(
+            task_type="QUESTION_ANS", num_virtual_tokens=config.virtual_tokens, **_sizes_of_tokens(model)
+        ),
     )
 
 
@@ -35,8 +42,12 @@ def p_tuning(model: Any, config: TrainingConfig) -> Prepared:
     width = model.config.hidden_size
     return _with_peft(
         model,
+        "p-tuning",
         lambda peft: peft.PromptEncoderConfig(
-            task_type="QUESTION_ANS", num_virtual_tokens=config.virtual_tokens, encoder_hidden_size=width
+            task_type="QUESTION_ANS",
+            num_virtual_tokens=config.virtual_tokens,
+            encoder_hidden_size=width,
+            **_sizes_of_tokens(model),
         ),
     )
 
@@ -44,8 +55,17 @@ def p_tuning(model: Any, config: TrainingConfig) -> Prepared:
 def prefix(model: Any, config: TrainingConfig) -> Prepared:
     """Keys and values before those of the text, in every layer (Li and Liang, 2021, arXiv:2101.00190)."""
     return _with_peft(
-        model, lambda peft: peft.PrefixTuningConfig(task_type="QUESTION_ANS", num_virtual_tokens=config.virtual_tokens)
+        model,
+        "prefix",
+        lambda peft: peft.PrefixTuningConfig(task_type="QUESTION_ANS", num_virtual_tokens=config.virtual_tokens),
     )
+
+
+def _sizes_of_tokens(model: Any) -> dict[str, int]:
+    """What PEFT looks for under BERT's names, and where tokens are embedded as wide as the layers are."""
+    config = model.config
+    width = model.get_input_embeddings().embedding_dim
+    return {"token_dim": width, "num_layers": config.num_hidden_layers, "num_attention_heads": config.num_attention_heads}
 
 
 def put_prompt(model: Any, folder: Path) -> frozenset[str]:
@@ -70,20 +90,44 @@ def put_prompt(model: Any, folder: Path) -> frozenset[str]:
     return frozenset(heads) & held
 
 
-def _with_peft(model: Any, configure: Callable[[Any], Any]) -> Prepared:
+def _with_peft(model: Any, method: str, configure: Callable[[Any], Any]) -> Prepared:
     import peft  # seconds, and only these methods need it
 
-    settings = configure(peft)
-    settings.modules_to_save = head_names(model)
-    with quiet():
-        wrapped = peft.get_peft_model(model, settings)
-        _hook(model, wrapped)
+    try:
+        with quiet():
+            settings = configure(peft)
+            settings.modules_to_save = head_names(model)
+            wrapped = peft.get_peft_model(model, settings)
+            _hook(model, wrapped)
+            _check_that_it_learns(model)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"training.method = {method} does not work with a {model.config.model_type} model: {first_line(error)}",
+            expected="a model that PEFT can put trained vectors before, such as BERT, RoBERTa or GPT-2",
+            next_move="--set training.method=lora, which trains as little and does not touch the input",
+        ) from error
 
     def adapter() -> Files:
         with quiet():
             return files_of(wrapped)
 
     return Prepared(model, lambda: train_all(model), adapter)
+
+
+def _check_that_it_learns(model: Any) -> None:
+    """Raise where the model does not compute with its vectors, or leaves them out: then they would never be trained."""
+    ids = torch.ones((1, 4), dtype=torch.long, device=model.device)
+    given = {name: torch.zeros_like(ids) if name == "token_type_ids" else ids for name in input_names(model)}
+    was_training = model.training
+    try:
+        outputs = model.eval()(**given)
+        (outputs["start_logits"].float().square().sum() + outputs["end_logits"].float().square().sum()).backward()
+        vectors = list(getattr(model, PROMPTED).parameters())
+        if not any(one.grad is not None and bool(one.grad.any()) for one in vectors):
+            raise ValueError("the vectors have no part in what it answers")
+    finally:
+        model.zero_grad(set_to_none=True)
+        model.train(was_training)
 
 
 def _hook(model: Any, wrapped: Any) -> None:
