@@ -68,18 +68,23 @@ def has_new_head(model: Any) -> bool:
 
 def check_window_fits(length: int, model: Any) -> None:
     """Raise `WindowError` when windows of `length` tokens are longer than the model's positions."""
-    limit, vectors = longest_window(model), getattr(model, VIRTUAL_TOKENS, 0)
-    if limit is not None and limit < SHORTEST_WINDOW < limit + vectors:
-        raise WindowError(
-            f"training.virtual_tokens = {vectors} for a {model.config.model_type} model with {limit + vectors} positions",
-            expected=f"{SHORTEST_WINDOW} positions for the text at least",
-            next_move=f"--set training.virtual_tokens={limit + vectors - SHORTEST_WINDOW}",
-        )
+    limit = longest_window(model)
     if limit is not None and length > limit:
         raise WindowError(
             f"windows of {length} tokens for a {model.config.model_type} model with {limit} positions",
             expected=f"windows.length of at most {limit}",
             next_move=f"--set windows.length={limit} --set windows.stride={limit // 3}",
+        )
+
+
+def check_room_for_text(model: Any, vectors: int) -> None:
+    """Raise `WindowError` where so many vectors before the text leave no window of the model's positions."""
+    limit = longest_window(model)
+    if limit is not None and limit - vectors < SHORTEST_WINDOW < limit:
+        raise WindowError(
+            f"training.virtual_tokens = {vectors} for a {model.config.model_type} model with {limit} positions",
+            expected=f"{SHORTEST_WINDOW} positions for the text at least",
+            next_move=f"--set training.virtual_tokens={limit - SHORTEST_WINDOW}",
         )
 
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from spantune.config import TrainingConfig
 from spantune.errors import ModelError
-from spantune.models.limits import VIRTUAL_TOKENS, input_names
+from spantune.models.limits import VIRTUAL_TOKENS, check_room_for_text, input_names
 from spantune.models.merging import WEIGHTS
 from spantune.models.methods.prepared import Files, Prepared, files_of, head_names, train_all
 from spantune.models.quiet import quiet
@@ -26,11 +26,13 @@ KINDS = frozenset({"PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING"})
 def prompt(model: Any, config: TrainingConfig) -> Prepared:
     """Vectors before the embedded tokens (Lester et al., 2021, arXiv:2104.08691), begun as those of words drawn at random.
 
-    This and the two below raise `ModelError` where PEFT cannot put them before a model of this kind.
+    This and the two below raise `ModelError` where PEFT cannot put them before a model of this kind, `WindowError` where they
+    leave no room for text.
     """
     return _with_peft(
         model,
         "prompt",
+        config.virtual_tokens,
         lambda peft: peft.PromptTuningConfig(
             task_type="QUESTION_ANS", num_virtual_tokens=config.virtual_tokens, **_sizes_of_tokens(model)
         ),
@@ -43,6 +45,7 @@ def p_tuning(model: Any, config: TrainingConfig) -> Prepared:
     return _with_peft(
         model,
         "p-tuning",
+        config.virtual_tokens,
         lambda peft: peft.PromptEncoderConfig(
             task_type="QUESTION_ANS",
             num_virtual_tokens=config.virtual_tokens,
@@ -57,6 +60,7 @@ def prefix(model: Any, config: TrainingConfig) -> Prepared:
     return _with_peft(
         model,
         "prefix",
+        config.virtual_tokens,
         lambda peft: peft.PrefixTuningConfig(task_type="QUESTION_ANS", num_virtual_tokens=config.virtual_tokens),
     )
 
@@ -90,9 +94,10 @@ def put_prompt(model: Any, folder: Path) -> frozenset[str]:
     return frozenset(heads) & held
 
 
-def _with_peft(model: Any, method: str, configure: Callable[[Any], Any]) -> Prepared:
+def _with_peft(model: Any, method: str, count: int, configure: Callable[[Any], Any]) -> Prepared:
     import peft  # seconds, and only these methods need it
 
+    check_room_for_text(model, count)
     try:
         with quiet():
             settings = configure(peft)
