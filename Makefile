@@ -57,12 +57,16 @@ audit: install
 	build/audit/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml -o build/sbom.json .venv
 	build/audit/bin/pip-audit --disable-pip --no-deps --requirement constraints.txt
 
-# BASE holds the four files that reader/pool.py names; EVAL, if given, eval/ and custom/ to measure on.
+# BASE holds the four files that reader/pool.py names; EVAL, if given, eval/ and custom/ to measure on. Several SEEDS make as many
+# runs, one after the other, whose weights are averaged: the reader that ships is of one.
+SEEDS := 13
 reader: install
 	$(BIN)/python reader/pool.py $(BASE) build/reader
-	$(BIN)/spantune train build/reader/train.jsonl --eval-data build/reader/probe.jsonl \
-		--config reader/settings.yaml --out build/reader/run
-	$(BIN)/python reader/pack.py build/reader/run build/reader
+	set -e; for seed in $(SEEDS); do \
+		$(BIN)/spantune train build/reader/train.jsonl --eval-data build/reader/probe.jsonl \
+			--config reader/settings.yaml --set training.seed=$$seed --out build/reader/run-$$seed; \
+	done
+	$(BIN)/python reader/pack.py build/reader $(SEEDS:%=build/reader/run-%)
 	$(if $(EVAL),$(BIN)/python reader/score.py $(EVAL))
 
 # About 25 minutes, and 3 GB of the peers' environments. `make bench DATA=squad.json RUN=run` takes texts and a reader of yours.

@@ -1,11 +1,12 @@
-"""Make the files that ship as the embedded reader from the run that trained it.
+"""Make the files that ship as the embedded reader from the runs that trained it, whose weights are averaged.
 
-    python reader/pack.py RUN POOL
+    python reader/pack.py POOL RUN [RUN ...]
 
-In: the folder of a run of `--set training.method=lora` from `embedded-encoder`, and that of the pool it was trained on. Out: in
-`src/spantune/embedded` the adapter in 16 bits and of a rank that fits into 8 MB with all that stands beside it, settings,
-history, hashes of what was trained on, threshold and calibration fitted to the probe; in `src/spantune/data/general` the pool's
-probe and replay; what the smaller adapter lost as JSON on standard output. Does not know: how it was trained.
+In: the folder of the pool that was trained on, and those of runs of `--set training.method=lora` from `embedded-encoder` that
+differ in their seeds. Out: in `src/spantune/embedded` the adapter in 16 bits and of a rank that fits into 8 MB with all that
+stands beside it, settings and history of the first run, hashes of what was trained on, threshold and calibration fitted to
+the probe; in `src/spantune/data/general` the pool's probe and replay; what the smaller adapter lost as JSON on standard
+output. Does not know: how they were trained.
 """
 
 import argparse
@@ -47,25 +48,25 @@ FILES = (
 
 
 def main() -> None:
-    """Hash, shrink, write, seal."""
+    """Hash, average, shrink, write, seal."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="the folder of the finished run")
     parser.add_argument("pool", type=Path, help="the folder that reader/pool.py wrote")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="run", help="the folder of a finished run")
     given = parser.parse_args()
     target = READER_FOLDER
     trained_on = check(read_files([given.pool / "train.jsonl"])).examples
     (target / "trained-on.sketch").write_bytes(_bare_sketch(trained_on))
     (target / "trained-on.hashes").write_bytes(text_hashes(trained_on))
     for name in ("spantune.json", "history.json"):
-        (target / name).write_bytes((given.run / name).read_bytes())
+        (target / name).write_bytes((given.runs[0] / name).read_bytes())
     for name in ("probe", "replay"):
         packed = gzip.compress((given.pool / f"{name}.jsonl").read_bytes(), mtime=0)
         (GENERAL / f"{name}.jsonl.gz").write_bytes(packed)
-    tensors = load_file(given.run / "adapter" / FILES[0])
-    config = json.loads((given.run / "adapter" / FILES[1]).read_text(encoding="utf-8"))
-    others = sum((target / name).stat().st_size for name in FILES[2:]) + ROOM + len(json.dumps(config))
-    rank = min(int(config["r"]), _rank_that_fits(tensors, LIMIT - others))
-    lost = _write_adapter(tensors, config, rank, target)
+    configs = [_adapter_config(run) for run in given.runs]
+    updates, heads = averaged(given.runs)
+    others = sum((target / name).stat().st_size for name in FILES[2:]) + ROOM + len(json.dumps(configs[0]))
+    rank = min(sum(int(one["r"]) for one in configs), _rank_that_fits(updates, heads, LIMIT - others))
+    lost = _write_adapter(updates, heads, configs[0], rank, target)
     digest = hashlib.sha256((target / FILES[0]).read_bytes()).hexdigest()
     _seal(target / "__init__.py", digest)
     _write_threshold(target, given.pool / "probe.jsonl")
@@ -80,21 +81,48 @@ def _bare_sketch(records: Sequence[Record]) -> bytes:
     return bare.to_bytes()
 
 
-def _rank_that_fits(tensors: dict[str, Tensor], room: int) -> int:
+def _adapter_config(run: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((run / "adapter" / FILES[1]).read_text(encoding="utf-8"))
+    return config
+
+
+def averaged(runs: Sequence[Path]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The mean over the runs of what each layer was changed by, as float64 matrices; and of everything else, as it is.
+
+    Fine-tunings of one model that differ in their seeds end in one basin: the mean of their weights answers better than any of
+    them (Wortsman et al., 2022, "model soups", arXiv:2203.05482).
+    """
+    updates: dict[str, Tensor] = {}
+    heads: dict[str, Tensor] = {}
+    for run in runs:
+        tensors = load_file(run / "adapter" / FILES[0])
+        config = _adapter_config(run)
+        scale = float(config["lora_alpha"]) / float(config["r"]) / len(runs)
+        for name in sorted(tensors):
+            if name.endswith(DOWN):
+                layer = name.removesuffix(DOWN)
+                change = scale * (tensors[layer + UP].double() @ tensors[name].double())
+                updates[layer] = updates[layer] + change if layer in updates else change
+            elif not name.endswith(UP):
+                part = tensors[name].double() / len(runs)
+                heads[name] = heads[name] + part if name in heads else part
+    return updates, heads
+
+
+def _rank_that_fits(updates: dict[str, Tensor], heads: dict[str, Tensor], room: int) -> int:
     """The largest rank, a multiple of 4, whose 16-bit matrices and heads take at most `room` bytes with their header."""
-    a_rank = sum(tensor.numel() // min(tensor.shape) for name, tensor in tensors.items() if name.endswith((DOWN, UP)))
-    heads = sum(tensor.numel() for name, tensor in tensors.items() if not name.endswith((DOWN, UP)))
-    header = 200 * len(tensors)
-    return (room - header - 2 * heads) // (2 * a_rank) // 4 * 4
+    a_rank = sum(sum(update.shape) for update in updates.values())
+    header = 200 * (2 * len(updates) + len(heads))
+    return (room - header - 2 * sum(head.numel() for head in heads.values())) // (2 * a_rank) // 4 * 4
 
 
-def _write_adapter(tensors: dict[str, Tensor], config: dict[str, Any], rank: int, target: Path) -> float:
+def _write_adapter(
+    updates: dict[str, Tensor], heads: dict[str, Tensor], config: dict[str, Any], rank: int, target: Path
+) -> float:
     """The best adapter of this rank: the largest singular values of each update (Eckart and Young, 1936). Gives the loss."""
-    scale = float(config["lora_alpha"]) / float(config["r"])
-    made = {name: tensor.half().contiguous() for name, tensor in tensors.items() if not name.endswith((DOWN, UP))}
+    made = {name: head.half().contiguous() for name, head in heads.items()}
     before = lost = 0.0
-    for name in sorted(name.removesuffix(DOWN) for name in tensors if name.endswith(DOWN)):
-        update = scale * (tensors[name + UP].double() @ tensors[name + DOWN].double())
+    for name, update in updates.items():
         left, sizes, right = torch.linalg.svd(update, full_matrices=False)
         roots = sizes[:rank].sqrt()
         made[name + UP] = (left[:, :rank] * roots).half().contiguous()
