@@ -45,10 +45,11 @@ EXAMPLES = st.builds(
     question=WORDS,
     context=CONTEXTS,
     answers=st.none() | st.lists(SPANS, max_size=3).map(tuple),
-    document=st.none() | WORDS,
+    document=st.none() | WORDS.map(str.strip),
     fields=FIELDS,
 )
-TEXTS = st.builds(TextExample, WORDS, CONTEXTS, st.none() | WORDS.map(str.strip), st.none() | WORDS, fields=FIELDS)
+NAMED = st.none() | WORDS.map(str.strip)
+TEXTS = st.builds(TextExample, WORDS, CONTEXTS, NAMED, NAMED, fields=FIELDS)
 SETS = st.lists(EXAMPLES, min_size=1, max_size=6) | st.lists(TEXTS, min_size=1, max_size=4)
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 
@@ -199,6 +200,7 @@ def test_a_task_for_label_studio_is_plain(tmp_path):
             for record, found in (
                 (Example("", "Who?", "Ada."), "the id is ''"),
                 (Example("1", "Who?", "Ada.", None, " "), "the document is ' '"),
+                (Example("1", "Who?", "Ada.", None, "Manual "), "the document is 'Manual '"),
                 (Example("1", "Who?", "Ada.", (Span("", 0),)), "an answer has no letter"),
                 (TextExample("1", "Hi", ""), "the label is ''"),
                 (TextExample("1", "Hi", " spam "), "the label is ' spam '"),

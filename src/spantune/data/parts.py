@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from spantune import durable
+from spantune.data.files.columnar import objects_of
 from spantune.data.files.rawfile import RawFile, column_names, numbered
 from spantune.data.problems import excerpt
 from spantune.data.reading import ReadAs, Stream, records_of
@@ -87,7 +88,7 @@ def _rows(table: Any, part: Part) -> Iterator[dict[str, Any]]:
     """The part's rows, without those of its row group in memory that come after it, or before it at once."""
     before, end = 0, part.first + part.rows
     for batch in table.iter_batches(batch_size=ROWS_AT_ONCE, row_groups=[part.group], use_threads=False):
-        yield from batch.slice(max(0, part.first - before), max(0, end - max(before, part.first))).to_pylist()
+        yield from objects_of(batch.slice(max(0, part.first - before), max(0, end - max(before, part.first))))
         before += batch.num_rows
         if before >= end:
             return

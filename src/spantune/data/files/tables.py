@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -19,6 +19,8 @@ FIELD_LIMIT = 2**31 - 1  # of `csv`, which allows 131,072 characters by default;
 ROWS_TRIED = 1000  # rows read before a table of which none fits its header is given up, so that it is not all read for nothing
 
 SEPARATOR = re.compile(r'"?sep=([^"\r\n])"?[,;\s]*', re.IGNORECASE)  # before the header: how Excel names the delimiter
+
+HEAD = 5  # lines of a .txt that tell whether it is a table
 
 MANY_LINES = 4  # of one cell, each with as many delimiters as a row: prose is not divided so by chance
 NOT_CLOSED = "quote_not_closed"
@@ -227,9 +229,25 @@ def _row(file: str, header: list[str], line: int, cells: list[str]) -> Row | Pro
 
 
 def read_txt(content: Content) -> RawFile:
-    """Lines of `<label> text`: a word, a blank, a text."""
+    """Lines of `<label> text`: a word, a blank, a text. Raises `UnreadableDataError` for a table that is called .txt."""
     content.first_line()
+    head = [line for _, line in islice(content.lines(), HEAD) if isinstance(line, str) and line.strip()]
+    if head and (name := _table_in(head)):
+        raise UnreadableDataError(
+            f"{content.file} has a table in it: its first line is {excerpt(head[0].strip())}",
+            expected="lines of a label, a blank and a text in a .txt",
+            next_move=f"call it {name} if it begins with the names of its columns; else write those, such as text and label",
+        )
     return RawFile(content.file, "txt", _labelled_lines(content))
+
+
+def _table_in(head: Sequence[str]) -> str:
+    """What a table that is called .txt should be called, by its first lines; nothing where they are labels and texts."""
+    sides = [line.strip().split("\t") for line in head]
+    behind = all(len(cells) == 2 and len(cells[1].split()) == 1 for cells in sides)
+    if behind and any(len(cells[0].split()) > 1 for cells in sides):
+        return ".tsv"
+    return ".csv" if len(head[0].split()) == 1 and "," in head[0].strip(",") else ""
 
 
 def _labelled_lines(content: Content) -> Iterator[Row | Problem]:

@@ -252,7 +252,13 @@ def _stands_alone(context: str, span: Span) -> bool:
     if not cuts_word(context, span) or uncut(context, span) is not None:
         return True
     assert span.start is not None
-    return not inside_word(context, span.start) and weight(span.text) >= SEVERAL.letters
+    return not inside_word(context, span.start) and weight(span.text) >= SEVERAL.letters and not _cuts_number(context, span)
+
+
+def _cuts_number(context: str, span: Span) -> bool:
+    """Whether a span begins or ends between two digits: '500' is nowhere in '5000', as a suffix may be left out of a word."""
+    assert span.start is not None
+    return any(inside_word(context, place) and context[place].isdigit() for place in (span.start, span.end))
 
 
 def _trimmed(context: str, given: Span, text: str) -> Sequence[Span]:

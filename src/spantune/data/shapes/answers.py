@@ -311,7 +311,7 @@ def _decoded(cell: str, context: str) -> Any:
 
 def _literal(cell: str, otherwise: Any) -> Any:
     """The JSON or Python literal in `cell`, as pandas and `str()` write them; `otherwise` when it is neither."""
-    without_arrays = re.sub(r"array\((\[.*?\])(?:, dtype=\w+)?\)", r"\1", cell, flags=re.DOTALL)
+    without_arrays = re.sub(r"array\((\[.*?\])(?:,\s*dtype=\w+)?\)", r"\1", cell, flags=re.DOTALL)
     for parse in (json.loads, _python_literal):
         for text in (cell, without_arrays):
             try:

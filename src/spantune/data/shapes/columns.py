@@ -86,11 +86,16 @@ def planner(used: tuple[str, ...], forced: Forced = ()) -> Planner:
     @lru_cache(maxsize=1024)
     def plan(names: tuple[str, ...]) -> Plan:
         found = assign(names, forced)
-        roles = MappingProxyType({role: found[role] for role in used if role in found})
+        roles = MappingProxyType({role: found[role] for role in used if role in found and not _of_something_else(role, found)})
         play = set(roles.values())
         return Plan(roles, tuple(name for name in names if name not in play))
 
     return plan
+
+
+def _of_something_else(role: str, found: Mapping[str, str]) -> bool:
+    """Whether a column of starts is not of answers: none are there, and its name does not speak of them."""
+    return role == "starts" and "answers" not in found and plain_name(found[role]) in ("start", "start_index")
 
 
 def is_reserved(name: str) -> bool:

@@ -26,8 +26,9 @@ QUESTION = re.compile("[?？؟\u037e]\\s*$|[\u0370-\u03ff\u1f00-\u1fff][^;]*;\\s
 
 
 def signs(seen: Seen) -> bool:
-    """Known by spans with their offsets."""
-    return any(_is_span(mark) for row in seen.rows for mark in _marks(row))
+    """Known by spans with their offsets; 'entities' beside answers are what a tagger found, a field like any other."""
+    names = SPANS if "answers" not in seen.roles else tuple(name for name in SPANS if name != "entities")
+    return any(_is_span(mark) for row in seen.rows for mark in _marks(row, names))
 
 
 def lacks(seen: Seen) -> list[str]:
@@ -79,8 +80,8 @@ def _question(data: dict[str, Any], marks: list[Any], plan: Planner, place: Plac
     return Made(made.record, made.problems + tuple(flaw.at(place, made.record.id) for flaw in lost))
 
 
-def _marks(row: dict[str, Any]) -> list[Any]:
-    return [mark for name in SPANS if isinstance(row.get(name), list) for mark in row[name]]
+def _marks(row: dict[str, Any], names: tuple[str, ...] = SPANS) -> list[Any]:
+    return [mark for name in names if isinstance(row.get(name), list) for mark in row[name]]
 
 
 def _is_span(mark: Any) -> bool:

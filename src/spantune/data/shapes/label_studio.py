@@ -117,7 +117,11 @@ def min_reader(plan: Planner) -> Convert:
         own = plan(tuple(data))
         context = data.get(own.roles.get("context", "context"))
         regions = [one for value in fields.values() if _is_regions(value) for one in value]
-        read = _read({"result": [{"value": one} for one in regions] or _typed_result(data, own)}, context)
+        typed = [] if regions else _typed_result(data, own)
+        if typed:
+            data.pop(own.roles["answers"])
+            own = plan(tuple(data))
+        read = _read({"result": [{"value": one} for one in regions] or typed}, context)
         made = annotated_question(data, own, Place(origin.file, row.where), origin, [read.marked], False, ())
         yield _with_flaws(made, read.flaws)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spantune.data.problems import Changed, Flaw, describe, text_flaw
+from spantune.data.problems import Changed, Flaw, describe, excerpt, text_flaw
 from spantune.data.records import Example, Fields, Place, Span
 from spantune.data.rows import Made, Origin
 from spantune.data.shapes.answers import START_ALONE, parse_answers, parse_flag, parse_start
@@ -60,7 +60,8 @@ def _answers_of(
     if isinstance(impossible, Flaw):
         return None, [impossible]
     if "answers" not in roles:
-        return (() if impossible else None), ()
+        flaws = parse_answers(None, row[roles["starts"]], context).flaws if "starts" in roles and not impossible else ()
+        return (() if impossible else None), flaws
     value, start = row[roles["answers"]], row[roles["starts"]] if "starts" in roles else None
     if impossible is None and "impossible" in roles and _is_absent(value) and not isinstance(parse_start(start), int):
         return None, ()  # a table that has both columns, and says nothing in either
@@ -122,6 +123,16 @@ def document_of(row: Mapping[str, Any], plan: Plan) -> Titled:
     column = plan.roles.get("document")
     value = None if column is None else row[column]
     name = name_of(value)
+    if name is not None and name != name.strip():
+        spaces = Flaw(
+            "document_spaces",
+            "repaired",
+            f"{column} is {excerpt(name)}; the blanks around it were removed",
+            "the name of a document without blanks around it",
+            "nothing; with them it would be a document of its own",
+            Changed("document", name, name.strip()),
+        )
+        return Titled(name.strip(), spaces)
     if name is not None or _is_absent(value):
         return Titled(name)
     flaw = Flaw(

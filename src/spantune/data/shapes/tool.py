@@ -17,15 +17,19 @@ from spantune.data.shapes.flat import labelled_text
 from spantune.data.shapes.making import document_of, example
 from spantune.data.shapes.shape import Seen
 
+EARLIER = ("answers", "starts", "impossible")  # what a row said before annotators did
+
 
 def annotated_question(
     data: dict[str, Any], plan: Plan, place: Place, origin: Origin, annotations: Sequence[Marked], predicted: bool, more: Fields
 ) -> Made:
-    """One question, with what annotators marked for it; `predicted` tells that a model's guesses are there too."""
+    """One question, with what annotators marked for it; `predicted` tells that a model's guesses are there too.
+
+    Answers that the row had before it was annotated stay with the record as fields.
+    """
     context = data.get(plan.roles.get("context", "context"))
-    asked = Plan(
-        {role: name for role, name in plan.roles.items() if role not in ("answers", "starts", "impossible")}, plan.rest
-    )
+    earlier = tuple(name for role, name in plan.roles.items() if role in EARLIER)
+    asked = Plan({role: name for role, name in plan.roles.items() if role not in EARLIER}, plan.rest + earlier)
     made = example(data, asked, place, origin, context, text_flaw(context, "context"), document_of(data, plan), more)
     return with_answers(made, agree(annotations, predicted))
 

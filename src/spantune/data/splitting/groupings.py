@@ -159,9 +159,14 @@ def _by_field(records: Sequence[Record], name: str) -> Grouping:
     for row, own in zip(records, _context_keys(records), strict=True):
         value = dict(row.fields).get(name)
         without += value is None
-        keys.append(own if value is None else [*own, (FIELD, value)])
+        keys.append(own if value is None else [*own, (FIELD, _spoken(value))])
     told = f"; {counted(without, 'record')} {'does' if without == 1 else 'do'} not have it" if without else ""
     return Grouping(keys, f"by the field {name!r}; records with an identical {_what(records)} stay together too{told}")
+
+
+def _spoken(value: object) -> str:
+    """A field's value as one file or another may spell it: 3 of JSON is '3' in a table, and 3.0 where other cells are empty."""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
 
 
 def _silent(records: Sequence[Record]) -> tuple[set[str], str]:

@@ -23,8 +23,8 @@ def record_flaw(record: Record) -> Flaw | None:
 def _name_flaw(record: Record) -> Flaw | None:
     label = record.label if isinstance(record, TextExample) else None
     for what, name in (("id", record.id), ("document", record.document), ("label", label)):
-        if name is not None and (name_of(name) != name or (what == "label" and name != name.strip())):
-            expected = "a text with a letter in it" + ("" if what == "id" else ", or None")
+        if name is not None and (name_of(name) != name or (what != "id" and name != name.strip())):
+            expected = "a text with a letter in it" + ("" if what == "id" else " and no blanks around it, or None")
             return _flaw(f"{what}_not_a_name", f"the {what} is {describe(name)}", expected, f"correct the {what}")
     return None
 
