@@ -68,6 +68,20 @@ def test_training_changes_only_what_the_method_trains(method, tiny_reader_model,
     assert all(one.requires_grad for one in result.model.parameters())
 
 
+@pytest.mark.parametrize("method", ["lora", "dora"])
+def test_updates_take_their_inputs_in_the_precision_of_the_layers(method, tiny_reader_model, windows):
+    """Previously PEFT widened each layer's input to fp32 in bf16 trainings, and autocast made it narrow again at once."""
+    prepared = prepare(tiny_reader_model, settings(method))
+    kinds = set()
+    for name, module in prepared.model.named_modules():
+        if name.endswith("lora_A.default") and ".layer.1." in name:  # the embeddings below stay in fp32
+            module.register_forward_pre_hook(lambda _, arguments: kinds.add(arguments[0].dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        score = next(iter(score_windows(prepared.model, windows))).start
+    assert torch.bfloat16 in kinds
+    assert np.isfinite(score[score > -1e30]).all()
+
+
 @pytest.mark.parametrize("method", WITH_ADAPTER)
 def test_what_was_trained_answers_as_peft_itself_answers_with_the_saved_adapter(method, wordpiece, windows, tmp_path):
     import peft

@@ -48,6 +48,9 @@ def _with_peft(model: Any, configure: Callable[[Any, list[str]], Any]) -> Prepar
     settings.modules_to_save = head_names(model)
     with quiet():  # PEFT asks Transformers for things that it has renamed
         wrapped = peft.get_peft_model(model, settings)
+    for layer in wrapped.modules():  # autocast picks the precision; PEFT would widen each layer's input to fp32 before it
+        if hasattr(layer, "cast_input_dtype_enabled"):
+            layer.cast_input_dtype_enabled = False
     inner = wrapped.base_model.model  # the very model that came in, its linear layers now adapted
 
     def adapter() -> Files:
